@@ -11,7 +11,7 @@ worker_build=0.8.7
 wasm_bindgen=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock)
 rust_version=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
 
-step() { printf '\n==> %s\n' "$1"; }
+step() { printf '==> %s\n' "$1"; }
 fail() { printf '\nsetup: %s\n' "$1"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 installed() { grep -qs "^\"$1 $2 " .tools/.crates.toml; }
@@ -31,25 +31,39 @@ if [ ! -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]; th
         fail "The wasm target could not be added: check the network, then run: rustup target add wasm32-unknown-unknown"
 fi
 
+# The tools compile in the background, because npm needs the network most of the
+# time. If the script ends early, the compilation ends too.
+compiler=
+trap '[ -z "$compiler" ] || kill "$compiler" 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM
+
+if ! installed worker-build "$worker_build" || ! installed wasm-bindgen-cli "$wasm_bindgen"; then
+    step "Compiling worker-build $worker_build and wasm-bindgen-cli $wasm_bindgen into .tools, in the background (up to ten minutes on two cores, once)"
+    # Without --locked, because their lock files may name versions that a registry
+    # mirror does not have. Optimization level 1, because these tools run for only a
+    # second at a time, so a fast compilation matters more.
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --root .tools --target-dir target/tools \
+        "worker-build@$worker_build" "wasm-bindgen-cli@$wasm_bindgen" &
+    compiler=$!
+fi
+
 if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
-    step "Installing the npm packages, Node 22 among them"
+    step "Installing the npm packages, Node 22 among them (a minute, once)"
     # Hides warnings about packages that need a newer Node than the one that
     # runs npm. These packages run on the Node that is installed here.
-    npm ci --loglevel=error || fail "The npm packages could not be installed: see above, check the network, then run make again."
+    npm ci --loglevel=error --no-progress ||
+        fail "The npm packages could not be installed: see above, check the network, then run make again."
     # Each platform has its own package with Node. npm before version 11
     # installs the right package, but does not link it.
     (cd node_modules/.bin && for node in ../node-*/bin/node; do ln -sf "$node" node; done)
     touch node_modules/.package-lock.json
 fi
 
-if ! installed worker-build "$worker_build" || ! installed wasm-bindgen-cli "$wasm_bindgen"; then
-    step "Compiling worker-build $worker_build and wasm-bindgen-cli $wasm_bindgen into .tools (minutes, once)"
-    # Without --locked, because their lock files may name versions that a registry
-    # mirror does not have. Optimization level 1, because these tools run for only a
-    # second at a time, so a fast compilation matters more.
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --root .tools --target-dir target/tools \
-        "worker-build@$worker_build" "wasm-bindgen-cli@$wasm_bindgen" ||
+if [ -n "$compiler" ]; then
+    step "Waiting for the compilation"
+    wait "$compiler" ||
         fail "The build tools did not compile: see above, check the network; on Linux they need a C compiler and OpenSSL's headers (Debian: apt-get install build-essential pkg-config libssl-dev)."
+    compiler=
     rm -rf target/tools
 fi
 
