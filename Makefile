@@ -10,17 +10,6 @@ PORT ?= 8787
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export WRANGLER_SEND_METRICS := false
 
-# worker-build would download these three from code hosts. Here they come from
-# package registries, which are reachable from more places and pin versions.
-export WASM_BINDGEN_BIN := $(CURDIR)/.tools/bin/wasm-bindgen
-export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
-export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
-
-# The features that rustc and wasm-bindgen emit. wasm-opt may know newer ones that
-# workerd does not support.
-wasm_features := mutable-globals sign-ext nontrapping-float-to-int bulk-memory \
-    multivalue reference-types exception-handling
-
 # Make 3.81 (macOS) runs simple commands without a shell, and then ignores the
 # PATH above. It always uses a shell that is not its default.
 SHELL := bash
@@ -41,6 +30,7 @@ test: check rust build edge client package demo template bench-test size ## Run 
 check: client/dist/index.js ## Check formatting, lints, types, structure and prose
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo fmt --check --manifest-path tools/bindgen/Cargo.toml
 	prettier --check .
 	tsc
 	tsc --project client
@@ -88,11 +78,8 @@ size: build ## Print the size of what `wrangler deploy` uploads
 
 build: build/index.js ## Build the worker into build/
 
-build/index.js: $(shell find src -type f) Cargo.toml Cargo.lock | setup
-	$(within) 1800 worker-build --release
-	wasm-opt -Oz $(wasm_features:%=--enable-%) --output build/index_bg.wasm build/index_bg.wasm
-	@node tools/licenses.ts >build/LICENSES.txt
-	@touch $@
+build/index.js: $(shell find src tools/bindgen -type f) tools/build.ts Cargo.toml Cargo.lock | setup
+	@$(within) 1800 node tools/build.ts
 
 client/dist/index.js: $(shell find client/src -type f) client/build.mjs client/package.json | setup
 	npm run --silent build --workspace client

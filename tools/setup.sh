@@ -6,15 +6,11 @@ set -eu
 cd "$(dirname "$0")/.."
 exec >&2 # this output must not mix with a command's output, such as the token of make token
 
-worker_build=0.8.7
-# The wasm-bindgen crate and its command-line tool must have the same version.
-wasm_bindgen=$(sed -n '/^name = "wasm-bindgen"$/{n;s/^version = "\(.*\)"$/\1/p;}' Cargo.lock)
 rust_version=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
 
 step() { printf '==> %s\n' "$1"; }
 fail() { printf '\nsetup: %s\n' "$1"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
-installed() { grep -qs "^\"$1 $2 " .tools/.crates.toml; }
 
 have node && have npm || fail "Node is missing: install version 18 or later from https://nodejs.org, then run make again."
 [ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ] ||
@@ -31,19 +27,15 @@ if [ ! -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]; th
         fail "The wasm target could not be added: check the network, then run: rustup target add wasm32-unknown-unknown"
 fi
 
-# The tools compile in the background, because npm needs the network most of the
-# time. If the script ends early, the compilation ends too.
+# Compiles in the background, because npm needs the network most of the time. If
+# the script ends early, the compilation ends too.
 compiler=
 trap '[ -z "$compiler" ] || kill "$compiler" 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
 
-if ! installed worker-build "$worker_build" || ! installed wasm-bindgen-cli "$wasm_bindgen"; then
-    step "Compiling worker-build $worker_build and wasm-bindgen-cli $wasm_bindgen into .tools, in the background (up to ten minutes on two cores, once)"
-    # Without --locked, because their lock files may name versions that a registry
-    # mirror does not have. Optimization level 1, because these tools run for only a
-    # second at a time, so a fast compilation matters more.
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 cargo install --root .tools --target-dir target/tools \
-        "worker-build@$worker_build" "wasm-bindgen-cli@$wasm_bindgen" &
+if [ ! -x target/bindgen/release/bindgen ]; then
+    step "Compiling tools/bindgen in the background (a minute, once)"
+    cargo build --quiet --locked --release --manifest-path tools/bindgen/Cargo.toml --target-dir target/bindgen &
     compiler=$!
 fi
 
@@ -62,9 +54,8 @@ fi
 if [ -n "$compiler" ]; then
     step "Waiting for the compilation"
     wait "$compiler" ||
-        fail "The build tools did not compile: see above, check the network; on Linux they need a C compiler and OpenSSL's headers (Debian: apt-get install build-essential pkg-config libssl-dev)."
+        fail "tools/bindgen did not compile: see above, check the network; it needs a C compiler (Debian: apt-get install build-essential), then run make again."
     compiler=
-    rm -rf target/tools
 fi
 
 if [ ! -f .dev.vars ]; then

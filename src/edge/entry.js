@@ -1,0 +1,102 @@
+/**
+ * Entry of the worker: its two classes, which call the WebAssembly. After a trap, the state in the
+ * WebAssembly's memory is unknown. So the next call starts the WebAssembly again, and each room is
+ * loaded again from its storage.
+ */
+import { WorkerEntrypoint } from "cloudflare:workers";
+import * as wasm from "wasm";
+
+/** The Rust side changes this object: a panic sets `criticalError`, a start changes `instanceId`. */
+const state = wasm.__worker_init_state();
+
+let current = state.instanceId;
+
+/** Starts the WebAssembly again if it trapped. Returns the id of the instance for the next call. */
+function liveInstance() {
+  if (state.criticalError) {
+    wasm.__wbg_reset_state();
+    state.criticalError = false;
+  }
+  // After an exception passed through the WebAssembly, the generated code itself starts it again in
+  // the next call. That call must be this one: an object's call would use an address of the old
+  // instance.
+  call(wasm.__worker_init_state);
+  if (current !== state.instanceId) {
+    current = state.instanceId;
+    console.error("The WebAssembly trapped and was started again.");
+  }
+  return current;
+}
+
+/**
+ * Calls the WebAssembly. A function of the worker that fails rejects its promise. So an exception
+ * comes from a trap.
+ */
+function call(run) {
+  try {
+    return run();
+  } catch (error) {
+    state.criticalError = true;
+    throw error;
+  }
+}
+
+// No caller catches the trap of a task, a timer or a finalizer.
+addEventListener("error", ({ error }) => {
+  if (error instanceof WebAssembly.RuntimeError) state.criticalError = true;
+});
+
+/** The worker. */
+export default class extends WorkerEntrypoint {
+  fetch(request) {
+    liveInstance();
+    return call(() => wasm.fetch(request, this.env, this.ctx));
+  }
+}
+
+/** The object of one room, created again for each instance of the WebAssembly. */
+export class RoomObject {
+  #create;
+  #object;
+  #instance;
+
+  constructor(state, env) {
+    this.#create = () => new wasm.RoomObject(state, env);
+    this.#current();
+  }
+
+  fetch(request) {
+    return this.#call((object) => object.fetch(request));
+  }
+
+  alarm() {
+    return this.#call((object) => object.alarm());
+  }
+
+  webSocketMessage(socket, message) {
+    return this.#call((object) => object.webSocketMessage(socket, message));
+  }
+
+  webSocketClose(socket, code, reason, wasClean) {
+    return this.#call((object) => object.webSocketClose(socket, code, reason, wasClean));
+  }
+
+  webSocketError(socket, error) {
+    return this.#call((object) => object.webSocketError(socket, error));
+  }
+
+  #call(callback) {
+    const object = this.#current();
+    return call(() => callback(object));
+  }
+
+  /** Returns the object of the live instance, and creates it if it belongs to an older one. */
+  #current() {
+    const instance = liveInstance();
+    if (this.#instance !== instance) {
+      this.#object = call(this.#create);
+      this.#instance = instance;
+    }
+    return this.#object;
+  }
+}

@@ -1,0 +1,96 @@
+// node tools/build.ts
+//
+// Builds the worker into build/: index.js, index_bg.wasm, and LICENSES.txt with the licenses of its
+// crates. An interrupted build leaves the previous one as it was.
+import { execFileSync } from "node:child_process";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { buildSync } from "esbuild";
+
+const OUT = "build";
+const STAGING = "target/worker";
+const COMPILED = "target/wasm32-unknown-unknown/release/roomcast.wasm";
+
+// The features that rustc and bindgen emit. wasm-opt may know newer ones that workerd does not
+// support.
+const WASM_FEATURES = [
+  "mutable-globals",
+  "sign-ext",
+  "nontrapping-float-to-int",
+  "bulk-memory",
+  "multivalue",
+  "reference-types",
+  "exception-handling",
+];
+
+checkVersions();
+rmSync(STAGING, { recursive: true, force: true });
+compile();
+generateBindings();
+bundle();
+optimize();
+writeFileSync(`${STAGING}/LICENSES.txt`, licenses());
+rmSync(OUT, { recursive: true, force: true });
+renameSync(STAGING, OUT);
+
+/** Throws unless bindgen has the version with which the worker is compiled. */
+function checkVersions(): void {
+  const library = lockedVersion("Cargo.lock", "wasm-bindgen");
+  const tool = lockedVersion("tools/bindgen/Cargo.lock", "wasm-bindgen-cli-support");
+  if (library === tool) return;
+  console.error(
+    `Cargo.lock has wasm-bindgen ${library}, but tools/bindgen has wasm-bindgen-cli-support ${tool}: ` +
+      `set the version ${library} in tools/bindgen/Cargo.toml, then run cargo update there.`,
+  );
+  process.exit(1);
+}
+
+function lockedVersion(lock: string, crate: string): string | undefined {
+  const packages = readFileSync(lock, "utf8").replaceAll("\r", "");
+  return packages.match(new RegExp(`^name = "${crate}"\nversion = "(.*)"$`, "m"))?.[1];
+}
+
+function compile(): void {
+  // Without this variable, the generated code needs a second crate for promises.
+  process.env.WASM_BINDGEN_USE_JS_SYS = "1";
+  run("cargo", "build", "--locked", "--release", "--lib", "--target=wasm32-unknown-unknown");
+}
+
+function generateBindings(): void {
+  const bindgen = ["--manifest-path=tools/bindgen/Cargo.toml", "--target-dir=target/bindgen"];
+  run("cargo", "run", "--locked", "--release", ...bindgen, "--", COMPILED, STAGING);
+}
+
+/** Bundles the entry, the generated code and the snippets of crates into one module. */
+function bundle(): void {
+  const generated = resolve(STAGING, "index.js");
+  // The runtime has no source phase imports. It loads a module of WebAssembly by a plain import.
+  const code = readFileSync(generated, "utf8").replace("import source ", "import ");
+  writeFileSync(generated, code);
+  buildSync({
+    absWorkingDir: resolve(STAGING),
+    entryPoints: [resolve("src/edge/entry.js")],
+    alias: { wasm: generated },
+    external: ["cloudflare:workers", "./index_bg.wasm"],
+    outfile: "index.js",
+    allowOverwrite: true,
+    bundle: true,
+    minify: true,
+    format: "esm",
+  });
+  rmSync(`${STAGING}/snippets`, { recursive: true });
+}
+
+function optimize(): void {
+  const wasm = `${STAGING}/index_bg.wasm`;
+  const features = WASM_FEATURES.map((feature) => `--enable-${feature}`);
+  run("wasm-opt", "-Oz", ...features, "--output", wasm, wasm);
+}
+
+function licenses(): Buffer {
+  return execFileSync(process.execPath, ["tools/licenses.ts"]);
+}
+
+function run(command: string, ...args: string[]): void {
+  execFileSync(command, args, { stdio: "inherit" });
+}
