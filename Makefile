@@ -108,7 +108,7 @@ rust: setup
 	$(within) 1800 cargo test --locked
 
 edge: build client/dist/index.js
-	$(within) 1800 node --test --test-reporter=spec 'tests/edge/*.test.ts'
+	$(within) 1800 node --test --test-concurrency=2 --test-reporter=spec 'tests/edge/*.test.ts'
 
 client: build
 	ROOMCAST_RUNTIME=workerd $(within) 1800 npm test --silent --workspace client
