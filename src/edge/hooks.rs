@@ -1,6 +1,7 @@
-//! The functions with which a worker of its own extends Roomcast. The package's
-//! entry (client/src/worker/create.ts) calls these functions of the operator,
-//! catches their errors, and checks the types of their results.
+//! The functions with which an operator's own worker extends Roomcast. The
+//! package (client/src/worker/hooks.ts) calls these functions and checks the
+//! types of their results. It also catches the errors of `beforePublish`. This
+//! module handles those of `authenticate`.
 
 use std::rc::Rc;
 use std::time::Duration;

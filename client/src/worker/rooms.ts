@@ -34,9 +34,9 @@ const SERVER = "server";
 /**
  * Publishes 1 to 1,000 events to a room, either all of them or none. Resolves once they are durable.
  * An event with an `id` that the same `user` has published before is not appended again. Rejects
- * with a `RoomcastError`.
+ * with a `RoomcastError`. After `internal`, the events may be stored or not.
  */
-export function publish(
+export async function publish(
   rooms: Rooms,
   room: string,
   events: NewEvent | readonly NewEvent[],
@@ -74,12 +74,23 @@ export const erase = (rooms: Rooms, room: string): Promise<void> =>
 
 async function send<Answer>(rooms: Rooms, room: string, call: RoomCall): Promise<Answer> {
   checkRoomName(room);
-  const response = isService(rooms)
-    ? await rooms.call(room, call)
-    : await callRoom(rooms, room, call);
-  const text = await response.text();
+  const { response, text } = await answerOf(rooms, room, call);
   if (!response.ok) throw refusalOf(response.status, text);
   return text === "" ? (undefined as Answer) : JSON.parse(text);
+}
+
+async function answerOf(
+  rooms: Rooms,
+  room: string,
+  call: RoomCall,
+): Promise<{ response: Response; text: string }> {
+  try {
+    const answer = isService(rooms) ? rooms.call(room, call) : callRoom(rooms, room, call);
+    const response = await answer;
+    return { response, text: await response.text() };
+  } catch (cause) {
+    throw new RoomcastError("internal", `The room can't be reached: ${cause}`, undefined, cause);
+  }
 }
 
 /** A service binding has every property, so only its class tells the two bindings apart. */
