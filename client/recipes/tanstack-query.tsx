@@ -21,11 +21,13 @@ export function useShipments(load: () => Promise<Shipment[]>) {
     queries.setQueryData<Shipment[]>(queryKey, (old) => old && apply(old, event));
   });
 
-  // `state` is called after the first join and after each gap. Data that was loaded before the call may be stale.
-  useEffect(
-    () => room.listen({ state: () => void queries.invalidateQueries({ queryKey }) }),
-    [room, queries],
-  );
+  useEffect(() => {
+    const refetch = (): void => void queries.invalidateQueries({ queryKey });
+    // Events may have been published while no component was mounted.
+    if (room.state) refetch();
+    // `state` is called after the first join and after each gap. Data that was loaded before may be stale.
+    return room.listen({ state: refetch });
+  }, [room, queries]);
 
   return useQuery({
     queryKey,

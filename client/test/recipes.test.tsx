@@ -6,7 +6,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { jwtVerify } from "jose";
 import { renderToString } from "react-dom/server";
 import { Profiler, type ReactElement } from "react";
-import { createClient, type Client, type Room } from "roomcast";
+import { createClient, type Client, type PositionStore, type Room } from "roomcast";
 import { RoomcastProvider } from "roomcast/react";
 import { createBackend } from "roomcast/server";
 import { Chat } from "../recipes/chat/chat.tsx";
@@ -33,8 +33,9 @@ import { cutAll, HOUR, network, server } from "./fixture.ts";
 let client: Client;
 
 /** Like the recipes, this test imports the built package, and not its sources. */
-const clientOf = (user: string): Client =>
+const clientOf = (user: string, resume?: PositionStore): Client =>
   createClient({
+    resume,
     url: "https://model",
     token: () => tokenFor(user, Date.now() + HOUR),
     WebSocket: network.WebSocket,
@@ -520,6 +521,42 @@ it("values that an app builds are unknown at a gap, and then built from the stat
   stop();
 });
 
+it("values that an app builds begin with the state of a room that is in use", async () => {
+  const shown: unknown[] = [];
+  const room = client.room("shipments:all");
+  const leave = room.listen({ state() {} });
+  publish("a", 1);
+  await advance(200);
+  const stop = follow(room, (values) => shown.push(values && [...values.keys()]));
+  publish("b", 2);
+  await advance(200);
+  assert.deepEqual(shown, [["a"], ["a", "b"]]);
+  stop();
+  leave();
+});
+
+it("values that an app builds are not shown before the state is known", async () => {
+  const saved = new Map<string, string>();
+  const resume = {
+    getItem: (key: string) => saved.get(key) ?? null,
+    setItem: (key: string, value: string) => void saved.set(key, value),
+  };
+  publish("a", 1);
+  const before = clientOf("alice", resume);
+  before.room("shipments:all").on(() => {});
+  await advance(200);
+  before.close();
+  publish("b", 2);
+
+  const shown: unknown[] = [];
+  const stop = follow(clientOf("alice", resume).room("shipments:all"), (values) =>
+    shown.push(values && [...values.keys()]),
+  );
+  await advance(200);
+  assert.deepEqual(shown, [["a", "b"]]);
+  stop();
+});
+
 it("data of an API is loaded again after each event and each gap", async () => {
   const load = mock.fn(async () => server.room("shipments:all").head);
   function Live() {
@@ -543,4 +580,33 @@ it("data of an API is loaded again after each event and each gap", async () => {
   publish("a", 3);
   await wait(3_000);
   assert.equal(page.text, "3");
+});
+
+it("data of an API is loaded again if an event was published while no component was mounted", async () => {
+  const load = mock.fn(async () => stateOf());
+  function Live() {
+    const { data = [] } = useLive("shipments:all", load);
+    return <p>{data.map(({ id }) => id).join()}</p>;
+  }
+  function Shipments() {
+    const { data = [] } = useShipments(load);
+    return <p>{data.map(({ id }) => id).join()}</p>;
+  }
+  const queries = new QueryClient();
+  const withClient = (element: ReactElement): ReactElement => (
+    <QueryClientProvider client={queries}>
+      <RoomcastProvider client={client}>{element}</RoomcastProvider>
+    </QueryClientProvider>
+  );
+  const page = await render(withClient(<></>));
+  for (const [n, element] of [<Live />, <Shipments />].entries()) {
+    await page.render(withClient(element));
+    await wait();
+    await page.render(withClient(<></>));
+    publish(`missed-${n}`, 1);
+    await wait();
+    await page.render(withClient(element));
+    await wait();
+    assert.match(page.text, new RegExp(`missed-${n}$`));
+  }
 });

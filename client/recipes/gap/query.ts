@@ -8,6 +8,8 @@ export function useLive<Data>(name: string, load: () => Promise<Data>) {
   const queries = useQueryClient();
   useEffect(() => {
     const refetch = (): void => void queries.invalidateQueries({ queryKey: [name] });
+    // Events may have been published while no component was mounted.
+    if (room.state) refetch();
     // `state` is called after the first join and after each gap.
     return room.listen({ events: refetch, state: refetch });
   }, [room, queries, name]);
