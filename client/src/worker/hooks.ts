@@ -107,7 +107,7 @@ function hooksOf(options: RoomcastOptions<any>, env: object): Hooks {
     ...(authenticate && {
       authenticate: async (request) => claimsOf(await authenticate(request, env)),
     }),
-    beforePublish: (room, user, event) => check(beforePublish!, JSON.parse(event), { room, user }),
+    beforePublish: (room, user, event) => check(beforePublish!, event, { room, user }),
   };
 }
 
@@ -128,11 +128,11 @@ const REFUSED = "the service could not check this event";
 
 function check(
   beforePublish: (event: PublishedEvent, publisher: Publisher) => Verdict,
-  event: PublishedEvent,
+  event: string,
   publisher: Publisher,
 ): RawVerdict {
   try {
-    return rawVerdict(beforePublish(event, publisher));
+    return rawVerdict(beforePublish(JSON.parse(event), publisher));
   } catch (cause) {
     console.error("beforePublish:", cause);
     return { rejected: REFUSED };
@@ -142,10 +142,11 @@ function check(
 function rawVerdict(verdict: Verdict): RawVerdict {
   if (verdict === undefined || verdict === null) return {};
   if ("then" in verdict) throw new TypeError("it must be synchronous, and not return a promise");
-  if (typeof verdict.refuse === "string") return { rejected: verdict.refuse };
-  const data = JSON.stringify(verdict.data);
-  if (data === undefined) throw new TypeError("it must return { data }, { refuse } or undefined");
-  return { data };
+  const { refuse, data } = verdict;
+  if (typeof refuse === "string") return { rejected: refuse };
+  const json = refuse === undefined ? JSON.stringify(data) : undefined;
+  if (json === undefined) throw new TypeError("it must return { data }, { refuse } or undefined");
+  return { data: json };
 }
 
 function checkBasePath(basePath: unknown = ""): void {

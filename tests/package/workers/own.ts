@@ -65,6 +65,10 @@ const roomcast = createRoomcast<Env>({
         return { nonsense: 1 } as never;
       case "nothing":
         return { data: undefined };
+      case "no-text":
+        return { refuse: new Error("no text"), data } as never;
+      case "false":
+        return false as never;
     }
     return undefined;
   },
