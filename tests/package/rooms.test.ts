@@ -75,6 +75,8 @@ for (const binding of ["ROOMS", "SERVICE"]) {
         [await call("publish", { name: "", data: 1 }, "a"), "bad_request"],
         [await call("publish", { name: "n", data: 1 }, "a/b"), "bad_request"],
         [await call("publish", { name: "n", data: "x".repeat(1 << 20) }, "a"), "too_large"],
+        [await call("publishAs", "", "a"), "bad_request"],
+        [await call("publishAs", "x".repeat(129), "a"), "bad_request"],
         [await call("events", { since: "AAAAAAAA:7" }, "a"), "position_lost"],
         [await call("close", "", "a"), "bad_request"],
       ];

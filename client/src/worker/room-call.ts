@@ -1,4 +1,5 @@
 /** The request of a trusted worker to one room. */
+import { RIGHTS } from "../token.ts";
 
 /** The binding `ROOMS`: the Durable Object namespace of the class `RoomObject`. */
 export interface RoomNamespace {
@@ -22,8 +23,7 @@ export interface RoomCaller {
 /** Sends a request to a room's object, with the identity of a user that has all rights. */
 export function callRoom(rooms: RoomNamespace, room: string, call: RoomCall): Promise<Response> {
   const { method, path, body, user } = call;
-  const grant = ["subscribe", "publish", "presence", "admin"];
-  const identity = { user, grant, expires_at: Number.MAX_SAFE_INTEGER };
+  const identity = { user, grant: RIGHTS, expires_at: Number.MAX_SAFE_INTEGER };
   const headers = { "roomcast-identity": encodeURIComponent(JSON.stringify(identity)) };
   const url = `https://room/rooms/${encodeURIComponent(room)}${path}`;
   return rooms.getByName(room).fetch(new Request(url, { method, headers, body: body ?? null }));

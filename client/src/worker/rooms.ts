@@ -7,6 +7,7 @@ import type { Page } from "../http.ts";
 import type { Position, Snapshot } from "../protocol.ts";
 import { checkRoomName } from "../room/name.ts";
 import type { NewEvent } from "../server.ts";
+import { checkUser } from "../token.ts";
 import { callRoom, type RoomCall, type RoomCaller, type RoomNamespace } from "./room-call.ts";
 
 export type { NewEvent, RoomNamespace };
@@ -74,6 +75,7 @@ export const erase = (rooms: Rooms, room: string): Promise<void> =>
 
 async function send<Answer>(rooms: Rooms, room: string, call: RoomCall): Promise<Answer> {
   checkRoomName(room);
+  checkCaller(call.user);
   const { response, text } = await answerOf(rooms, room, call);
   if (!response.ok) throw refusalOf(response.status, text);
   return text === "" ? (undefined as Answer) : JSON.parse(text);
@@ -90,6 +92,15 @@ async function answerOf(
     return { response, text: await response.text() };
   } catch (cause) {
     throw new RoomcastError("internal", `The room can't be reached: ${cause}`, undefined, cause);
+  }
+}
+
+/** Throws `bad_request` for a user that the room could not read from the identity. */
+function checkCaller(user: string): void {
+  try {
+    checkUser(user);
+  } catch (cause) {
+    throw new RoomcastError("bad_request", (cause as Error).message);
   }
 }
 
