@@ -40,18 +40,20 @@ export function readText(path: string): string | undefined {
 
 /**
  * Writes a file and creates its folder. Writes to a temporary file first and renames it, so that an
- * interruption leaves the old file or the new one. Preserves the mode of an existing file.
+ * interruption leaves the old file or the new one. Without `mode`, preserves the mode of an existing
+ * file.
  */
-export function writeText(path: string, text: string, mode = 0o666): void {
+export function writeText(path: string, text: string, mode?: number): void {
   let temporary: string | undefined;
   try {
     mkdirSync(dirname(path), { recursive: true });
     // Writes to the target of a symbolic link, and preserves the link.
     const target = existsSync(path) ? realpathSync(path) : path;
-    const existing = existsSync(target) ? statSync(target).mode & 0o777 : undefined;
+    const kept = mode ?? (existsSync(target) ? statSync(target).mode & 0o777 : undefined);
     temporary = join(dirname(target), `.${basename(target)}.${process.pid}.tmp`);
-    writeFileSync(temporary, text, { mode: existing ?? mode, flush: true });
-    if (existing !== undefined) chmodSync(temporary, existing);
+    // `wx` does not follow a link that another user has put there.
+    writeFileSync(temporary, text, { mode: kept ?? 0o666, flag: "wx", flush: true });
+    if (kept !== undefined) chmodSync(temporary, kept);
     renameSync(temporary, target);
   } catch (error) {
     if (temporary !== undefined) rmSync(temporary, { force: true });

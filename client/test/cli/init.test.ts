@@ -235,6 +235,13 @@ describe("existing variables", () => {
     });
   }
 
+  it("that everybody can read become private with the secret", async (t) => {
+    const project = new Project(t, { ".dev.vars": "A=1\n" });
+    chmodSync(project.path(".dev.vars"), 0o644);
+    await project.run(["init"]);
+    assert.equal(project.modeOf(".dev.vars"), 0o600);
+  });
+
   it("with a secret are not changed", async (t) => {
     for (const file of [".dev.vars", ".env"]) {
       const text = "export JWT_SECRET='mine'";
