@@ -43,7 +43,7 @@ export function parseDeploy(args: readonly string[]): DeployArgs {
   /** Returns the positions of options and their values. */
   const positionsOf = (names: object): number[] =>
     options
-      .filter(({ name }) => name in names)
+      .filter(({ name }) => Object.hasOwn(names, name))
       .flatMap(({ index, value, inlineValue }) =>
         value === undefined || inlineValue ? [index] : [index, index + 1],
       );

@@ -40,7 +40,7 @@ export const mainIn = ({ text, value }: ConfigFile): string | undefined =>
 export function basePathIn(folder: string, config: ConfigFile | undefined): string {
   const main = config && mainIn(config);
   const worker = main === undefined ? undefined : readText(join(folder, main));
-  return /\bbasePath:\s*["'](\/[^"']*)["']/.exec(worker ?? "")?.[1] ?? "";
+  return /\bbasePath:\s*["']((?:\/[\w.~-]+)*)["']/.exec(worker ?? "")?.[1] ?? "";
 }
 
 /** Returns the variables that a configuration sets. */

@@ -25,6 +25,13 @@ describe("npx roomcast dev", () => {
     assert.match(stdout, /curl http:\/\/localhost:8787\/realtime\/rooms\/try:1\/events/);
   });
 
+  it("prints no text of the worker that a shell could run", async (t) => {
+    const worker = 'createRoomcast({ basePath: "/$(reboot)" });\n';
+    const project = new Project(t, { "wrangler.toml": 'main = "a.js"', "a.js": worker });
+    project.installFakeWrangler();
+    assert.match((await project.run(["dev"])).stdout, /curl http:\/\/localhost:8787\/rooms\/try:1/);
+  });
+
   it("says that the secret is missing", async (t) => {
     const project = new Project(t);
     project.installFakeWrangler();
