@@ -23,6 +23,7 @@ export interface TokenOptions {
 
 /** Minimum length of a secret: the size of a SHA-256 hash. */
 const MIN_SECRET_BYTES = 32;
+const MAX_TOKEN_BYTES = 8 * 1024;
 const MAX_USER_CHARACTERS = 128;
 const MAX_PATTERN_CHARACTERS = 164;
 const SEGMENT = "[A-Za-z0-9_=@,.;-]+";
@@ -44,7 +45,11 @@ export async function createToken(secret: string, options: TokenOptions): Promis
     throw new TypeError(`expiresInSeconds must be a positive number, not ${expiresInSeconds}`);
   }
   const exp = Math.floor(Date.now() / 1_000 + expiresInSeconds);
-  return sign({ sub: user, exp, iss: issuer, aud: audience, rooms }, secret);
+  const token = await sign({ sub: user, exp, iss: issuer, aud: audience, rooms }, secret);
+  if (token.length <= MAX_TOKEN_BYTES) return token;
+  throw new TypeError(
+    `the token would have ${token.length} bytes, and may have ${MAX_TOKEN_BYTES}: list fewer rooms`,
+  );
 }
 
 /** Throws a `TypeError` if the secret is too short for the worker. */

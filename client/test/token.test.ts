@@ -48,6 +48,10 @@ describe("createToken", () => {
     [{ rooms: { "..": ["publish"] } }, /\.\.: expected a room name/],
     [{ rooms: { ["a".repeat(165)]: ["publish"] } }, /expected a room name/],
     [{ rooms: { chat: ["write"] } }, /write: expected subscribe, publish, presence, admin/],
+    [
+      { rooms: Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`r:${n}`, ["admin"]])) },
+      /the token would have \d+ bytes, and may have 8192: list fewer rooms/,
+    ],
     [{ expiresInSeconds: 0 }, /expiresInSeconds must be a positive number, not 0/],
     [{ expiresInSeconds: NaN }, /expiresInSeconds must be a positive number, not NaN/],
   ] as const) {
