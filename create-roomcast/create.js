@@ -16,7 +16,14 @@ const TEMPLATE = fileURLToPath(new URL("template", import.meta.url));
 const TEMPLATE_NAME = "roomcast-chat";
 
 /** Files that exist only in a clone of this repository, after the template was used in place. */
-const GENERATED = ["node_modules", "package-lock.json", "dist", ".wrangler", ".dev.vars"];
+const GENERATED = [
+  "node_modules",
+  "package-lock.json",
+  "dist",
+  ".wrangler",
+  ".dev.vars",
+  ".prod.vars",
+];
 
 /** Maximum length of a worker's name. */
 const MAX_NAME = 63;

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -26,6 +34,7 @@ describe("create-roomcast", () => {
     assert.match(read("My Chat", ".gitignore"), /^\.dev\.vars\*$/m);
     assert.ok(!readdirSync(join(parent, "My Chat")).includes("gitignore"));
     assert.match(read("My Chat", ".dev.vars"), /^JWT_SECRET="[\w-]{43}"\n$/);
+    assert.equal(statSync(join(parent, "My Chat", ".dev.vars")).mode & 0o777, 0o600);
   });
 
   it("gives each project another secret", () => {
