@@ -33,7 +33,7 @@ writeFileSync(`${STAGING}/LICENSES.txt`, licenses());
 rmSync(OUT, { recursive: true, force: true });
 renameSync(STAGING, OUT);
 
-/** Throws unless bindgen has the version with which the worker is compiled. */
+/** Ends the build unless bindgen has the version with which the worker is compiled. */
 function checkVersions(): void {
   const library = lockedVersion("Cargo.lock", "wasm-bindgen");
   const tool = lockedVersion("tools/bindgen/Cargo.lock", "wasm-bindgen-cli-support");

@@ -50,11 +50,11 @@ impl TokenSources<'_> {
     /// except a GET to the page's own origin. With a GET to the page's own
     /// origin, a browser sends `Sec-Fetch-Site: same-origin` instead. Pages
     /// can't set this header. A WebSocket of a page on the service's own origin
-    /// is recognized by its `Origin`. The value `same-site` is not sufficient, because
-    /// it includes other subdomains, which may belong to someone else. A client
-    /// that is not a browser gains nothing by forging these headers. This
-    /// client needs the cookie's token anyway, and it could send the token in a
-    /// place for which these headers are not checked.
+    /// is recognized by its `Origin`. The value `same-site` is not sufficient,
+    /// because it includes other subdomains, which may belong to someone else.
+    /// A client that is not a browser gains nothing by forging these headers.
+    /// This client needs the cookie's token anyway, and it could send the token
+    /// in a place for which these headers are not checked.
     pub fn is_trusted(&self, origins: &Origins) -> bool {
         match self.origin {
             Some(origin) => self.own_origin == Some(origin) || origins.allows_credentials(origin),

@@ -63,7 +63,8 @@ pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
 
 /// Returns the claims of a request; `None` if no user is signed in. `token` is
 /// the request's token, if any. The operator's function decides first, if
-/// there is one. The function receives the request's cookies only if `cookies_allowed`.
+/// there is one. The function receives the request's cookies only if
+/// `cookies_allowed`.
 pub async fn claims_of_request(
     config: &Config,
     request: &Request,

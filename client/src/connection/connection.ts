@@ -179,9 +179,9 @@ function onFrame(connection: Connection, frame: Frame, now: number, wallNow: num
   if (phase === "opening" && (frame.type === "welcome" || frame.type === "connected")) {
     return open(connection, frame, now, wallNow);
   }
-  // A client with a token, or in a public room, receives `welcome` or `connected` first. A pong before these frames
-  // means that the server waits for a token. This client has no token to send: it relies on a
-  // cookie, which is missing.
+  // A client with a token, or in a public room, receives `welcome` or `connected` first. A pong
+  // before these frames means that the server waits for a token. This client has no token to send:
+  // it relies on a cookie, which is missing.
   if (phase === "opening" && frame.type === "pong") {
     return end(connection, "unauthorized", "unauthorized");
   }

@@ -3,10 +3,10 @@ import type { Report } from "../report.ts";
 
 /**
  * Returns a token, `null` if the user is signed out, or `undefined` to connect without a token, for
- * public rooms. Called when the client first needs a
- * token, after `connect` or `reconnect`, and after the callback failed or returned `null`. Called
- * again if the token is about to expire or was rejected. So the callback must not return a cached token.
- * The signal is aborted after 10 s, and the call then fails with `token_failed`.
+ * public rooms. Called when the client first needs a token, after `connect` or `reconnect`, and
+ * after the callback failed or returned `null`. Called again if the token is about to expire or was
+ * rejected. So the callback must not return a cached token. The signal is aborted after 10 s, and
+ * the call then fails with `token_failed`.
  */
 export type TokenCallback = (
   signal: AbortSignal,

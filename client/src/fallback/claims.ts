@@ -11,8 +11,9 @@ export interface Grants {
 
 /**
  * Returns the rights that the client assumes if it can't read them: all rights that it uses. The
- * server accepts or rejects each request. This applies to a cookie, to a client without a token, to a token
- * that is no JWT, and to a token without `rooms`, whose rights come from the server's `ROOM_GRANTS`.
+ * server accepts or rejects each request. This applies to a cookie, to a client without a token, to
+ * a token that is no JWT, and to a token without `rooms`, whose rights come from the server's
+ * `ROOM_GRANTS`.
  */
 const unknownRights = (): string[] => ["subscribe", "publish", "presence"];
 

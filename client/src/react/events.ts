@@ -13,8 +13,10 @@ import type { Store } from "./stores.ts";
 export interface NewestEvents<Event> {
   /** Events, oldest first. */
   readonly events: readonly Event[];
-  /** `true` while the events are awaited or read. `false` once they are read, while retries pause, and
-   * if the room has ended. Until then, `events` may be incomplete or outdated. */
+  /**
+   * `true` while the events are awaited or read: `events` may be incomplete or outdated. `false`
+   * once they are read, while retries pause, and if the room has ended.
+   */
   readonly isLoading: boolean;
   /**
    * Error of the last request, or `undefined` if the request succeeded. While `isLoading` is

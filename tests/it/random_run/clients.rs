@@ -174,7 +174,8 @@ impl RandomRun {
 
     /// Sends a valid or an invalid token in a frame. An invalid token is of
     /// another user, lacks the right to subscribe, has expired, or is
-    /// malformed. On an anonymous session, a token of any user is valid. Frames that follow the token wait for the verdict.
+    /// malformed. On an anonymous session, a token of any user is valid. Frames
+    /// that follow the token wait for the verdict.
     pub(super) fn send_token(&mut self) {
         let Some(who) = self.random_connected_client() else { return };
         let is_anonymous =
