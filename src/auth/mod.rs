@@ -57,4 +57,4 @@ pub use keys::{KeyError, Keys, SkippedKey};
 pub use origins::Origins;
 pub use public_rooms::PublicRooms;
 pub use refetch::Refetch;
-pub use token::verify;
+pub use token::{check_form, verify};

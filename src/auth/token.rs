@@ -21,9 +21,7 @@ pub fn verify(
     policy: &Policy,
     now: Millis,
 ) -> Result<Claims, TokenError> {
-    if token.len() > limits::TOKEN_BYTES {
-        return Err(TokenError::TooLong);
-    }
+    check_form(token)?;
     let parsed = UntrustedToken::new(token)?;
     let (signed, _) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
@@ -36,6 +34,19 @@ pub fn verify(
         return Err(TokenError::Signature);
     }
     Claims::read(&base64url(payload).ok_or(TokenError::Malformed)?, policy, now)
+}
+
+/// Checks that a text may be a token, before the text is parsed or passed on.
+/// Fails if the text is too long, or has a character that may not stand in a
+/// header.
+pub fn check_form(token: &str) -> Result<(), TokenError> {
+    if token.len() > limits::TOKEN_BYTES {
+        return Err(TokenError::TooLong);
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(TokenError::Malformed);
+    }
+    Ok(())
 }
 
 impl From<ParseError> for TokenError {
