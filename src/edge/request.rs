@@ -18,6 +18,11 @@ use crate::route::{ResponseKind, Route};
 /// the header.
 const IDENTITY: &str = "roomcast-identity";
 
+/// The origin of each request to a room. No URL of a client has this host, so a
+/// room rejects a client's request that the operator's worker passes on by
+/// mistake.
+const ROOM_ORIGIN: &str = "https://room";
+
 /// The method, the URL and the headers of a request.
 pub struct RequestHead {
     method: String,
@@ -122,10 +127,11 @@ impl RequestHead {
         self.header(BRIDGE)?.parse().ok()
     }
 
-    /// Returns the identity that the worker set, or `None` if the identity's
-    /// header is missing. Fails if the header can't be decoded.
+    /// Returns the identity that the worker set, or `None` if the request does
+    /// not come from the worker. Fails if the header can't be decoded.
     pub fn identity(&self) -> Result<Option<Identity>> {
-        self.header(IDENTITY).map(|encoded| decode(&encoded)).transpose()
+        let encoded = self.header(IDENTITY).filter(|_| self.origin == ROOM_ORIGIN);
+        encoded.map(|encoded| decode(&encoded)).transpose()
     }
 }
 
@@ -173,7 +179,7 @@ fn room_request(
     init.set_method(method);
     init.set_headers(headers.0.as_ref());
     init.set_body(&body.map_or(JsValue::UNDEFINED, JsValue::from_str));
-    Ok(RawRequest::new_with_str_and_init(&format!("https://room{target}"), &init)?)
+    Ok(RawRequest::new_with_str_and_init(&format!("{ROOM_ORIGIN}{target}"), &init)?)
 }
 
 /// The header that marks the request for a bridge's socket. The value of the

@@ -81,6 +81,8 @@ export default {
     const answer = await roomcast.route(request, env, context);
     if (answer) return answer;
     const { pathname, searchParams } = new URL(request.url);
+    // A mistake: this route passes a visitor's request to a room.
+    if (pathname.startsWith("/rooms/")) return env.ROOMS.getByName("forwarded").fetch(request);
     if (!pathname.startsWith("/own/")) return new Response("a page of the worker's own");
     const rooms = searchParams.has("service") ? env.SERVICE! : env.ROOMS;
     const [room, argument] = [searchParams.get("room")!, await request.text()];
