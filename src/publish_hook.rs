@@ -51,8 +51,8 @@ pub fn check_body(
 }
 
 /// Checks an event, and passes the event to `publish` with the data that the
-/// check returned. Fails with the code `rejected` if the event is rejected, and
-/// with the usual code if the returned data is invalid.
+/// check returned. Fails with the code `rejected` if the event is rejected, or
+/// if the returned data is invalid.
 pub fn checked<T>(
     hook: &dyn PublishHook,
     room: &RoomName,
@@ -62,7 +62,11 @@ pub fn checked<T>(
 ) -> Result<T, Refusal> {
     match hook.check(room, user, event) {
         Verdict::Accepted => Ok(publish(event)),
-        Verdict::Changed { data } => event.with_data(&data).map(|changed| publish(&changed)),
+        Verdict::Changed { data } => match event.with_data(&data) {
+            Ok(changed) => Ok(publish(&changed)),
+            // The client did not send this data, so the error is not its own.
+            Err(refusal) => Err(Refusal::new(Code::Rejected, refusal.message)),
+        },
         Verdict::Rejected { message } => Err(Refusal::new(Code::Rejected, message)),
     }
 }
