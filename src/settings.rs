@@ -28,8 +28,8 @@ pub struct Settings {
     pub sockets: usize,
     /// Maximum number of sessions that one user can have in the room.
     pub sessions_per_user: usize,
-    /// Maximum number of anonymous sessions in the room. At 0, clients without
-    /// a token can only read over HTTP.
+    /// Maximum number of anonymous sessions in the room. At 0, the room is
+    /// closed to clients without a token.
     pub anonymous_sessions: usize,
     /// Maximum number of users who can be members at the same time.
     pub members: usize,

@@ -41,8 +41,20 @@ impl<S: Store> Room<S> {
     /// of sessions.
     fn check_capacity(&self, identity: &Identity) -> Result<(), Refusal> {
         identity.check(Right::Subscribe)?;
+        self.check_anonymous(identity)?;
         check_limit(self.sessions.len(), self.settings.sockets, "sessions are in this room")?;
         self.check_sessions_of(&identity.user)
+    }
+
+    /// Fails with `forbidden` if the client is anonymous, and the settings close
+    /// the room to such clients.
+    pub(super) fn check_anonymous(&self, identity: &Identity) -> Result<(), Refusal> {
+        match identity.user {
+            None if self.settings.anonymous_sessions == 0 => {
+                Err(Identity::token_required(Right::Subscribe))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Fails with `room_full` if the user already has the maximum number of

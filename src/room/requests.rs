@@ -55,6 +55,7 @@ impl<S: Store> Room<S> {
         now: Millis,
     ) -> Result<Answer, Failure> {
         request.check(by.grant)?;
+        self.check_anonymous(by)?;
         match request {
             Request::Publish => self.publish_request(by.user_with(Right::Publish)?, body, now),
             Request::Page(query) => self.read(by, now, |room| room.page(query, now)),
