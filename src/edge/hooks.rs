@@ -91,7 +91,7 @@ impl Hooks {
         self.authenticate.is_some()
     }
 
-    pub fn publish(&self) -> Option<Rc<dyn PublishHook>> {
+    pub fn publish_hook(&self) -> Option<Rc<dyn PublishHook>> {
         self.publish.clone()
     }
 

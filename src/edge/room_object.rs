@@ -370,7 +370,7 @@ impl Object {
         let random = platform::random().map_err(|cause| format!("{cause:?}"))?;
         let room = Room::load(name.clone(), settings, store, platform::now(), random)
             .map_err(|cause| format!("{name}: {cause}"))?
-            .with_publish_hook(config.hooks.publish());
+            .with_publish_hook(config.hooks.publish_hook());
         Ok(Some(LoadedRoom { config, name, room, sockets: Sockets::default() }))
     }
 }

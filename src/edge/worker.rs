@@ -87,7 +87,10 @@ impl Handler<'_> {
             }
             Route::Stream { room, query } => {
                 let identity = self.identity(&request, &room).await?;
-                let identity = identity.ok_or_else(|| TokenError::Missing.refusal())?;
+                // An anonymous reader needs a token to enter the room.
+                let identity = identity
+                    .filter(|identity| identity.user.is_some() || query.enter.is_none())
+                    .ok_or_else(|| TokenError::Missing.refusal())?;
                 let rooms = self.rooms.clone();
                 self.rooms.run_to_completion(bridge::stream(rooms, room, identity, query)).await
             }
@@ -181,7 +184,7 @@ impl Handler<'_> {
         identity: &Identity,
         body: String,
     ) -> std::result::Result<String, Refusal> {
-        match (self.config.hooks.publish(), &identity.user) {
+        match (self.config.hooks.publish_hook(), &identity.user) {
             (Some(hook), Some(user)) => check_body(&*hook, room, user, &body),
             // A client without a user has no right to publish.
             (None, _) | (_, None) => Ok(body),

@@ -170,8 +170,8 @@ describe("a client without a token", () => {
     stream.drop();
     const entering = await EventStream.open(`${room.url}/events`, { query: "enter=1" });
     await entering.waitForEnd();
-    assert.equal(entering.status, 403);
-    assert.match(entering.errorBody.error.message, /^a token that grants presence/);
+    assert.equal(entering.status, 401);
+    assert.equal(entering.errorBody.error.code, "unauthorized");
   });
 
   // Limits: WAITING_SOCKETS.

@@ -143,6 +143,17 @@ describe("authenticate", () => {
     });
   }
 
+  test("is not called for a text that can't be a token", async () => {
+    for (const token of ["session-ann\n", "session-\u0000", "x".repeat(10_000)]) {
+      const query = `?token=${encodeURIComponent(token)}`;
+      const { status, body } = await get("a", {}, query);
+      assert.deepEqual([status, body.error.code], [401, "unauthorized"]);
+      const socket = await Socket.open(eventsOf("a"));
+      socket.send({ type: "auth", token });
+      assert.equal((await socket.closed()).code, 4001);
+    }
+  });
+
   // Limits: AUTHENTICATE_MS.
   test("that hangs refuses a request and a socket after 10 s", async () => {
     const started = Date.now();
