@@ -3,12 +3,13 @@
 // Builds the worker into build/: index.js, index_bg.wasm, and LICENSES.txt with the licenses of its
 // crates. An interrupted build leaves the previous one as it was.
 import { execFileSync } from "node:child_process";
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { buildSync } from "esbuild";
 
 const OUT = "build";
 const STAGING = "target/worker";
+const PREVIOUS = "target/worker-previous";
 const COMPILED = "target/wasm32-unknown-unknown/release/roomcast.wasm";
 
 // The features that rustc and bindgen emit. wasm-opt may know newer ones that workerd does not
@@ -30,8 +31,7 @@ generateBindings();
 bundle();
 optimize();
 writeFileSync(`${STAGING}/LICENSES.txt`, licenses());
-rmSync(OUT, { recursive: true, force: true });
-renameSync(STAGING, OUT);
+replaceOutput();
 
 /** Ends the build unless bindgen has the version with which the worker is compiled. */
 function checkVersions(): void {
@@ -89,6 +89,13 @@ function optimize(): void {
 
 function licenses(): Buffer {
   return execFileSync(process.execPath, ["tools/licenses.ts"]);
+}
+
+/** Moves the previous build away first, because a directory can't replace a full one. */
+function replaceOutput(): void {
+  rmSync(PREVIOUS, { recursive: true, force: true });
+  if (existsSync(OUT)) renameSync(OUT, PREVIOUS);
+  renameSync(STAGING, OUT);
 }
 
 function run(command: string, ...args: string[]): void {

@@ -141,8 +141,8 @@ function check(
 
 function rawVerdict(verdict: Verdict): RawVerdict {
   if (verdict === undefined || verdict === null) return {};
-  if ("then" in verdict) throw new TypeError("it must be synchronous, and not return a promise");
-  const { refuse, data } = verdict;
+  const { refuse, data, then } = verdict as Partial<Record<string, unknown>>;
+  if (then !== undefined) throw new TypeError("it must be synchronous, and not return a promise");
   if (typeof refuse === "string") return { rejected: refuse };
   const json = refuse === undefined ? JSON.stringify(data) : undefined;
   if (json === undefined) throw new TypeError("it must return { data }, { refuse } or undefined");
