@@ -16,7 +16,7 @@ use worker::{Env, console_error};
 
 use super::platform::now;
 use super::timer::sleep;
-use crate::auth::{Claims, TokenError};
+use crate::auth::{Claims, TokenError, check_form};
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::{NewEvent, RoomName, User};
@@ -113,7 +113,7 @@ impl Hooks {
             token.map_or(Ok(()), |token| set_token(&headers, token))?;
             head_request(&request.url(), &headers)
         };
-        self.authenticate(head).await
+        self.authenticate(token, head).await
     }
 
     /// Asks the operator's `authenticate` about a token that arrived in a frame.
@@ -125,17 +125,19 @@ impl Hooks {
             set_token(&headers, token)?;
             head_request("https://roomcast/auth", &headers)
         };
-        self.authenticate(head).await
+        self.authenticate(Some(token), head).await
     }
 
     /// Fails with `internal` if the function fails or does not answer in time,
     /// since an error must authenticate nobody.
     async fn authenticate(
         &self,
+        token: Option<&str>,
         head: impl FnOnce() -> Result<Request, JsValue>,
     ) -> Result<Authentication, Refusal> {
         const TIMEOUT: Duration = Duration::from_millis(limits::AUTHENTICATE_MS);
         let Some(authenticate) = &self.authenticate else { return Ok(Authentication::ByToken) };
+        token.map_or(Ok(()), check_form).map_err(|error| error.refusal())?;
         let answer = Box::pin(async {
             let answer = authenticate.call1(&JsValue::UNDEFINED, head()?.as_ref())?;
             JsFuture::from(Promise::resolve(&answer)).await

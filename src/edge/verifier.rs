@@ -17,7 +17,7 @@ use super::hooks::Authentication;
 use super::platform::now;
 use super::request::read;
 use super::timer::sleep;
-use crate::auth::{Claims, KeyError, Keys, KeysUrl, Refetch, TokenError, check_form, verify};
+use crate::auth::{Claims, KeyError, Keys, KeysUrl, Refetch, TokenError, verify};
 use crate::code::{Code, Refusal};
 
 /// The maximum time that an issuer may take to answer. An issuer that does not
@@ -54,7 +54,6 @@ fn check_without_fetch(config: &Config, token: &str) -> Option<Result<Claims, Re
 /// Verifies a token that arrived in a frame. The operator's function decides
 /// first, if there is one.
 pub async fn claims(config: &Config, token: &str) -> Result<Claims, Refusal> {
-    check_form(token).map_err(|error| error.refusal())?;
     match config.hooks.authenticate_token(token).await? {
         Authentication::User(claims) => Ok(claims),
         Authentication::Nobody => Err(TokenError::NotAccepted.refusal()),
@@ -72,7 +71,6 @@ pub async fn claims_of_request(
     token: Option<&str>,
     cookies_allowed: bool,
 ) -> Result<Option<Claims>, Refusal> {
-    token.map_or(Ok(()), check_form).map_err(|error| error.refusal())?;
     let asked = config.hooks.authenticate_request(request, token, cookies_allowed);
     match (asked.await?, token) {
         (Authentication::User(claims), _) => Ok(Some(claims)),
