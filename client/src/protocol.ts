@@ -316,7 +316,9 @@ export type ConnectionClientFrame =
 export interface NewEvent {
   readonly name: string;
   readonly data: unknown;
+  /** Your own id of the event. A publish that is retried with its id is stored once. */
   readonly id?: string | undefined;
+  /** Key in the room's state. The event replaces the previous event with the same key. */
   readonly key?: string | undefined;
 }
 

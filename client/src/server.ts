@@ -13,13 +13,13 @@ import {
 } from "./http.ts";
 import type { PublishOptions } from "./room/outbox.ts";
 import { newId } from "./id.ts";
-import type { RoomEvent, Snapshot } from "./protocol.ts";
+import type { NewEvent, RoomEvent, Snapshot } from "./protocol.ts";
 import { retry } from "./retry.ts";
 
 export { createToken } from "./token.ts";
 export type { Right, TokenOptions } from "./token.ts";
 export { RoomcastError };
-export type { Page, PublishOptions, Range, RoomEvent, Snapshot };
+export type { NewEvent, Page, PublishOptions, Range, RoomEvent, Snapshot };
 
 /** Options of `createBackend`. */
 export interface BackendOptions {
@@ -51,12 +51,6 @@ export interface CallOptions {
    * reason.
    */
   readonly signal?: AbortSignal | undefined;
-}
-
-/** An event to publish. */
-export interface NewEvent extends PublishOptions {
-  readonly name: string;
-  readonly data: unknown;
 }
 
 /**

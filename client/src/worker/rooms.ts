@@ -4,9 +4,8 @@
  */
 import { RoomcastError, type Code } from "../codes.ts";
 import type { Page } from "../http.ts";
-import type { Position, Snapshot } from "../protocol.ts";
+import type { NewEvent, Position, Snapshot } from "../protocol.ts";
 import { checkRoomName } from "../room/name.ts";
-import type { NewEvent } from "../server.ts";
 import { checkUser } from "../token.ts";
 import { callRoom, type RoomCall, type RoomCaller, type RoomNamespace } from "./room-call.ts";
 
