@@ -1,23 +1,19 @@
 /** Tests of `authenticate` and `beforePublish` on workerd, over all transports. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { Socket } from "../edge/client.ts";
 import { EventStream } from "../edge/event-stream.ts";
 import { tokenOf } from "../edge/room.ts";
 import { Runtime } from "../edge/runtime.ts";
-import { bundle, project } from "./package.ts";
+import { bundle, fileCleanup, project } from "./package.ts";
 
 let runtime: Runtime;
-const cleanups: (() => unknown)[] = [];
+const owner = fileCleanup();
 
 before(async () => {
-  const root = await bundle(await project({ after: (clean) => cleanups.push(clean) }, "own"));
+  const root = await bundle(await project(owner, "own"));
   runtime = await Runtime.start({ root, basePath: "/realtime" });
-});
-
-after(async () => {
-  await runtime.stop();
-  for (const clean of cleanups) await clean();
+  owner.after(() => runtime.stop());
 });
 
 const RIGHTS = ["subscribe", "publish", "presence"];

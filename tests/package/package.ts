@@ -7,6 +7,7 @@ import { rmSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
+import { after } from "node:test";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -21,6 +22,15 @@ export const ENV = { ...process.env, PATH, WRANGLER_SEND_METRICS: "false", CI: "
 /** A test, or another owner of a folder, which removes the folder in the end. */
 export interface Cleanup {
   after(clean: () => Promise<void>): void;
+}
+
+/** Returns the owner of what all tests of a file use. It removes the newest first, after the tests. */
+export function fileCleanup(): Cleanup {
+  const cleanups: (() => Promise<void>)[] = [];
+  after(async () => {
+    for (const clean of cleanups.reverse()) await clean();
+  });
+  return { after: (clean) => void cleanups.push(clean) };
 }
 
 const tarballs = new Map<string, Promise<string>>();

@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { Socket } from "../edge/client.ts";
 import { dev, serve } from "./dev.ts";
-import { emptyFolder, ROOT, runIn, runWith, type Cleanup } from "./package.ts";
+import { emptyFolder, fileCleanup, ROOT, runIn, runWith } from "./package.ts";
 import { startRegistry } from "./registry.ts";
 
 interface Block {
@@ -44,8 +44,7 @@ const commandsIn = (section: string): string[] =>
   blocksIn(section, "sh").flatMap((text) => text.trim().split("\n"));
 
 let registry: NodeJS.ProcessEnv;
-const cleanups: (() => Promise<void>)[] = [];
-const owner: Cleanup = { after: (clean) => void cleanups.unshift(clean) };
+const owner = fileCleanup();
 
 before(async () => {
   registry = { npm_config_registry: await startRegistry(owner), npm_config_yes: "true" };
@@ -137,8 +136,4 @@ test("Roomcast is added to an app", async (t) => {
   };
   await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }));
   await runIn(folder, "tsc");
-});
-
-after(async () => {
-  for (const clean of cleanups) await clean();
 });

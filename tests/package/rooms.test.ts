@@ -1,20 +1,15 @@
 /** Tests of the functions that call a room from a worker, without HTTP and without a token. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { Socket } from "../edge/client.ts";
 import { dev } from "./dev.ts";
-import { project } from "./package.ts";
+import { fileCleanup, project } from "./package.ts";
 
 let url: string;
-const cleanups: (() => Promise<void>)[] = [];
+const owner = fileCleanup();
 
 before(async () => {
-  const owner = { after: (clean: () => Promise<void>) => void cleanups.unshift(clean) };
   url = await dev(owner, await project(owner, "own"));
-});
-
-after(async () => {
-  for (const clean of cleanups) await clean();
 });
 
 for (const binding of ["ROOMS", "SERVICE"]) {
