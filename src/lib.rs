@@ -43,6 +43,7 @@ pub mod presence;
 pub mod protocol;
 pub mod publish_hook;
 pub mod rate;
+pub mod request_head;
 pub mod room;
 pub mod route;
 pub mod session;

@@ -38,9 +38,7 @@ pub enum BridgeFrame {
 
 impl BridgeFrame {
     pub fn identity(identity: &Identity) -> Vec<u8> {
-        // This serialization can't fail: the keys are strings, and the values
-        // are strings or integers.
-        serde_json::to_vec(identity).unwrap_or_default()
+        identity.to_json().into_bytes()
     }
 
     pub fn pause(paused: bool) -> Vec<u8> {

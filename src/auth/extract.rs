@@ -11,7 +11,7 @@ use super::origins::Origins;
 /// headers are not parsed. If a request repeats a header, the platform's
 /// `Headers.get` joins the header's values with commas, and the field contains
 /// the joined text.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenSources<'a> {
     /// `Authorization`.
     pub authorization: Option<&'a str>,

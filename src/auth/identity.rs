@@ -28,6 +28,13 @@ impl Identity {
         Self { user, grant: claims.grant(room), expires_at }
     }
 
+    /// Encodes the identity as JSON, in the form in which the room receives it.
+    pub fn to_json(&self) -> String {
+        // This serialization can't fail: the keys are strings, and the values
+        // are strings or integers.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// Returns the identity of a client without a token in a public room.
     pub fn anonymous() -> Self {
         Self { user: None, grant: Grant::NONE.with(Right::Subscribe), expires_at: None }

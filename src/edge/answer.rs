@@ -1,8 +1,11 @@
 //! HTTP responses, CORS headers, and the closing of refused sockets.
 
-use worker::web_sys::Response as RawResponse;
-use worker::{Error, Headers, Response, Result, WebSocket, WebSocketPair, console_error};
+use js_sys::{Object, Reflect};
+use wasm_bindgen::JsValue;
+use worker::web_sys::{Response, ResponseInit};
+use worker::{Error, Result, WebSocket, WebSocketPair, console_error};
 
+use super::platform::{self, RoomAnswer};
 use crate::auth::Origins;
 use crate::code::{Code, Refusal};
 use crate::protocol::error_body;
@@ -13,29 +16,83 @@ use crate::room::Answer;
 /// WebSocket connection.
 pub const SUBPROTOCOL: &str = "roomcast.v1";
 
-pub fn answer(answer: Answer) -> Result<Response> {
-    match answer {
-        Answer::Ok { body } => json(body, 200),
-        Answer::Created { body } => json(body, 201),
-        Answer::Accepted => Ok(Response::empty()?.with_status(202)),
-        Answer::NoContent => Ok(Response::empty()?.with_status(204)),
-        Answer::Refused(refusal) => refused(&refusal),
+thread_local! {
+    /// The headers of a JSON body. Setting them one by one would cost more than
+    /// the rest of a response.
+    static JSON_HEADERS: Object = headers(&[
+        ("content-type", "application/json"),
+        ("cache-control", "no-store"),
+    ]);
+}
+
+fn headers(all: &[(&str, &str)]) -> Object {
+    let object = Object::new();
+    for (name, value) in all {
+        // Setting a property of a new object never fails.
+        let _ = Reflect::set(&object, &JsValue::from_str(name), &JsValue::from_str(value));
+    }
+    object
+}
+
+/// The parts of an answer to an HTTP request, as the room passes them to the
+/// worker.
+pub struct AnswerParts {
+    pub status: u16,
+    pub body: Option<String>,
+    /// Value of the header `Retry-After`, in seconds.
+    pub retry_after_s: Option<u32>,
+}
+
+impl From<Answer> for AnswerParts {
+    fn from(answer: Answer) -> Self {
+        let (status, body) = match answer {
+            Answer::Ok { body } => (200, Some(body)),
+            Answer::Created { body } => (201, Some(body)),
+            Answer::Accepted => (202, None),
+            Answer::NoContent => (204, None),
+            Answer::Refused(refusal) => return (&refusal).into(),
+        };
+        Self { status, body, retry_after_s: None }
     }
 }
 
-pub fn json(body: String, status: u16) -> Result<Response> {
-    let response = Response::ok(body)?.with_status(status);
-    response.headers().set("content-type", "application/json")?;
-    response.headers().set("cache-control", "no-store")?;
+impl From<&Refusal> for AnswerParts {
+    fn from(refusal: &Refusal) -> Self {
+        let seconds = |ms: u64| u32::try_from(ms.div_ceil(1_000)).unwrap_or(u32::MAX);
+        Self {
+            status: refusal.code.http_status().unwrap_or(500),
+            body: Some(error_body(refusal)),
+            retry_after_s: refusal.retry_after_ms.map(seconds),
+        }
+    }
+}
+
+/// Creates the response to the client from the answer of a room.
+pub fn forwarded(answer: &RoomAnswer) -> Result<Response> {
+    response(answer.status(), &answer.body(), answer.retry_after_s())
+}
+
+/// Creates a response. `body` is JSON as a JavaScript string, or `undefined`.
+fn response(status: u16, body: &JsValue, retry_after_s: Option<u32>) -> Result<Response> {
+    let init = ResponseInit::new();
+    init.set_status(status);
+    if !body.is_undefined() {
+        JSON_HEADERS.with(|headers| init.set_headers(headers));
+    }
+    let response = platform::response(body, &init)?;
+    if let Some(seconds) = retry_after_s {
+        response.headers().set("retry-after", &seconds.to_string())?;
+    }
     Ok(response)
+}
+
+pub fn json(body: &str) -> Result<Response> {
+    response(200, &JsValue::from_str(body), None)
 }
 
 pub fn refused(refusal: &Refusal) -> Result<Response> {
-    let response = json(error_body(refusal), refusal.code.http_status().unwrap_or(500))?;
-    if let Some(retry_after_ms) = refusal.retry_after_ms {
-        response.headers().set("retry-after", &retry_after_ms.div_ceil(1_000).to_string())?;
-    }
-    Ok(response)
+    let AnswerParts { status, body, retry_after_s } = refusal.into();
+    response(status, &body.into(), retry_after_s)
 }
 
 /// Reports an error of the platform, and returns the error for the client. The
@@ -53,16 +110,16 @@ pub fn refused_upgrade(refusal: &Refusal, subprotocols: Option<&str>) -> Result<
     let WebSocketPair { client, server } = WebSocketPair::new()?;
     server.accept()?;
     close(&server, refusal);
-    upgraded(client, subprotocols)
+    upgraded(&client, subprotocols)
 }
 
-pub fn upgraded(client: WebSocket, subprotocols: Option<&str>) -> Result<Response> {
-    let response = Response::from_websocket(client)?;
+pub fn upgraded(client: &WebSocket, subprotocols: Option<&str>) -> Result<Response> {
+    let init = ResponseInit::new();
     let mut offered = subprotocols.unwrap_or_default().split(',').map(str::trim);
     if offered.any(|name| name == SUBPROTOCOL) {
-        response.headers().set("sec-websocket-protocol", SUBPROTOCOL)?;
+        init.set_headers(&headers(&[("sec-websocket-protocol", SUBPROTOCOL)]));
     }
-    Ok(response)
+    Ok(platform::upgrade_response(client, &init)?)
 }
 
 /// Closes a socket with the refusal's code and message.
@@ -81,30 +138,25 @@ pub fn reason(message: &str) -> &str {
 
 /// Adds the headers that allow pages of the configured origins to read a
 /// response.
-pub fn with_cors(
-    response: RawResponse,
-    origins: &Origins,
-    origin: Option<&str>,
-) -> Result<RawResponse> {
-    let Some(origin) = origin.filter(|origin| origins.allows(origin)) else { return Ok(response) };
-    let response = Response::from(response);
-    // The headers of a room's response are immutable, so they are copied first.
-    let headers: Headers = response.headers().entries().collect();
+pub fn add_cors(response: &Response, origins: &Origins, origin: Option<&str>) -> Result<()> {
+    let Some(origin) = origin.filter(|origin| origins.allows(origin)) else { return Ok(()) };
+    let headers = response.headers();
     headers.set("access-control-allow-origin", origin)?;
     headers.append("vary", "origin")?;
     headers.set("access-control-expose-headers", "retry-after")?;
     if origins.allows_credentials(origin) {
         headers.set("access-control-allow-credentials", "true")?;
     }
-    Ok(response.with_headers(headers).into())
+    Ok(())
 }
 
 /// Returns the response to a CORS preflight request.
-pub fn preflight(origins: &Origins, origin: Option<&str>) -> Result<RawResponse> {
-    let response = Response::empty()?.with_status(204);
+pub fn preflight(origins: &Origins, origin: Option<&str>) -> Result<Response> {
+    let response = response(204, &JsValue::UNDEFINED, None)?;
     let headers = response.headers();
     headers.set("access-control-allow-methods", "GET, POST, DELETE")?;
     headers.set("access-control-allow-headers", "authorization, content-type, last-event-id")?;
     headers.set("access-control-max-age", "86400")?;
-    with_cors(response.into(), origins, origin)
+    add_cors(&response, origins, origin)?;
+    Ok(response)
 }

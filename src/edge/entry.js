@@ -3,7 +3,7 @@
  * WebAssembly's memory is unknown. So the next call starts the WebAssembly again, and each room is
  * loaded again from its storage.
  */
-import { WorkerEntrypoint } from "cloudflare:workers";
+import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import * as wasm from "wasm";
 
 /** The Rust side changes this object: a panic sets `criticalError`, a start changes `instanceId`. */
@@ -46,27 +46,52 @@ addEventListener("error", ({ error }) => {
   if (error instanceof WebAssembly.RuntimeError) state.criticalError = true;
 });
 
+const HEADERS = wasm.requestHeaders();
+
+/**
+ * Returns the parts of a request that the worker reads: the method, the URL and some headers, each
+ * on its own line. No part can contain a line break. A single text crosses into the WebAssembly at
+ * less cost than the request, whose parts would be read one by one.
+ */
+function headOf({ method, url, headers }) {
+  let head = `${method}\n${url}`;
+  for (const name of HEADERS) head += `\n${headers.get(name) ?? ""}`;
+  return head;
+}
+
 /** The worker. */
 export default class extends WorkerEntrypoint {
   fetch(request) {
     liveInstance();
-    return call(() => wasm.fetch(request, this.env, this.ctx));
+    return call(() => wasm.fetch(headOf(request), request, this.env, this.ctx));
   }
 }
 
 /** The object of one room, created again for each instance of the WebAssembly. */
-export class RoomObject {
+export class RoomObject extends DurableObject {
   #create;
   #object;
   #instance;
 
   constructor(state, env) {
+    super(state, env);
     this.#create = () => new wasm.RoomObject(state, env);
     this.#current();
   }
 
-  fetch(request) {
-    return this.#call((object) => object.fetch(request));
+  /** Answers an upgrade of the worker. */
+  fetch({ url, headers }) {
+    const names = ["upgrade", "roomcast-identity", "roomcast-bridge", "sec-websocket-protocol"];
+    const values = names.map((name) => headers.get(name));
+    return this.#call((object) => object.connect(url, ...values));
+  }
+
+  /** Answers any other request of the worker. */
+  request(method, target, identity, body) {
+    return new Promise((resolve) => {
+      const answer = (status, body, retryAfter) => resolve({ status, body, retryAfter });
+      this.#call((object) => object.request(method, target, identity, body, answer));
+    });
   }
 
   alarm() {
@@ -74,15 +99,15 @@ export class RoomObject {
   }
 
   webSocketMessage(socket, message) {
-    return this.#call((object) => object.webSocketMessage(socket, message));
+    this.#call((object) => object.webSocketMessage(socket, message));
   }
 
-  webSocketClose(socket, code, reason, wasClean) {
-    return this.#call((object) => object.webSocketClose(socket, code, reason, wasClean));
+  webSocketClose(socket, code) {
+    this.#call((object) => object.webSocketClose(socket, code));
   }
 
-  webSocketError(socket, error) {
-    return this.#call((object) => object.webSocketError(socket, error));
+  webSocketError(socket) {
+    this.#call((object) => object.webSocketError(socket));
   }
 
   #call(callback) {

@@ -8,9 +8,11 @@
 
 use std::cell::{Cell, RefCell};
 
-use futures_channel::oneshot;
+use js_sys::Function;
+use wasm_bindgen::JsValue;
 use worker::{WebSocket, WebSocketIncomingMessage};
 
+use super::answer::AnswerParts;
 use crate::auth::Identity;
 use crate::code::Refusal;
 use crate::limits;
@@ -18,16 +20,26 @@ use crate::protocol::RoomName;
 use crate::room::Answer;
 
 pub enum QueuedInput {
-    Frame {
-        socket: WebSocket,
-        message: WebSocketIncomingMessage,
-    },
-    Publish {
-        room: RoomName,
-        by: Identity,
-        body: String,
-        answer: oneshot::Sender<Result<Answer, Refusal>>,
-    },
+    Frame { socket: WebSocket, message: WebSocketIncomingMessage },
+    Publish { room: RoomName, by: Identity, body: String, reply: Reply },
+}
+
+/// The function that passes the answer to the worker. A function costs less
+/// than a future, which needs a promise and a task.
+pub struct Reply(Function);
+
+impl Reply {
+    pub fn new(answer: Function) -> Self {
+        Self(answer)
+    }
+
+    pub fn send(self, answer: Result<Answer, Refusal>) {
+        let AnswerParts { status, body, retry_after_s } =
+            answer.unwrap_or_else(Answer::Refused).into();
+        // The function only resolves a promise, so it never fails.
+        let _ =
+            self.0.call3(&JsValue::UNDEFINED, &status.into(), &body.into(), &retry_after_s.into());
+    }
 }
 
 /// The queue of inputs, in the order of their arrival.

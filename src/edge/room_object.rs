@@ -9,28 +9,33 @@ mod effects;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use futures_channel::oneshot;
+use js_sys::{Function, Uint8Array};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::web_sys::{Response, WebSocket as RawSocket};
+use worker::worker_sys::DurableObjectState;
 use worker::{
-    DurableObject, Env, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
-    WebSocketPair, WebSocketRequestResponsePair, console_error, durable_object,
+    Env, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair,
+    WebSocketRequestResponsePair, console_error,
 };
 
 use super::config::{Config, config};
-use super::inbox::{Flush, Inbox, QueuedInput};
-use super::request::{RequestHead, SUBPROTOCOLS, body_too_large};
+use super::inbox::{Flush, Inbox, QueuedInput, Reply};
+use super::request::{ReceivedRequest, ReceivedUpgrade};
 use super::sockets::Sockets;
 use super::sql_store::SqlStore;
 use super::{answer, platform};
-use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::limits;
-use crate::protocol::{PING, PONG, RoomName, Start};
+use crate::protocol::{PING, PONG, RoomName};
 use crate::room::{Answer, Effect, Input, Room};
-use crate::route::{Call, Request as RoomRequest, Route};
+use crate::route::Request as RoomRequest;
 use crate::session::{Session, SessionId};
 use crate::store::Store;
 
-#[durable_object]
+/// The object of one room. The methods are those of the class in `entry.js`,
+/// without the promises that a callback does not need.
+#[wasm_bindgen]
 pub struct RoomObject(Rc<Object>);
 
 struct Object {
@@ -48,8 +53,11 @@ struct LoadedRoom {
     sockets: Sockets,
 }
 
-impl DurableObject for RoomObject {
-    fn new(state: State, env: Env) -> Self {
+#[wasm_bindgen]
+impl RoomObject {
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        let state = State::from(state);
         // The runtime answers pings without loading the object.
         match WebSocketRequestResponsePair::new(PING, PONG) {
             Ok(pair) => state.set_websocket_auto_response(&pair),
@@ -58,73 +66,79 @@ impl DurableObject for RoomObject {
         Self(Rc::new(Object { state, env, loaded: RefCell::new(None), inbox: Inbox::default() }))
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let head = RequestHead::of(&request, "");
-        let (room, call) = match head.route() {
-            Ok(Route::Room { room, call }) => (room, call),
-            Ok(_) => {
-                let message = "a room's object serves only that room";
-                return answer::refused(&Refusal::new(Code::NotFound, message));
+    /// Answers an upgrade. The parameters are the URL and the headers of
+    /// [`RoomUpgrade`](super::request::RoomUpgrade).
+    pub fn connect(
+        &self,
+        url: &str,
+        upgrade: Option<String>,
+        identity: Option<String>,
+        bridge: Option<String>,
+        subprotocols: Option<String>,
+    ) -> std::result::Result<Response, JsValue> {
+        let [upgrade, identity, bridge] = [&upgrade, &identity, &bridge].map(Option::as_deref);
+        match ReceivedUpgrade::of(url, upgrade, identity, bridge) {
+            Some(upgrade) => self.0.connect(upgrade, subprotocols.as_deref()),
+            None => {
+                console_error!("a request reached a room's object without passing the worker");
+                answer::refused(&room_unavailable())
             }
-            Err(refusal) => return answer::refused(&refusal),
-        };
-        let by = head.identity()?.ok_or("a request reached a room without an identity")?;
-        match call {
-            Call::Connect(start) => self.0.connect(&room, by, start, &head),
-            Call::Request(request_of_room) => {
-                let body = request.text().await?;
-                // A worker of the operator may call the room without the checks of
-                // the public route.
-                if body.len() > limits::BODY_BYTES {
-                    return answer::refused(&body_too_large());
-                }
-                answer::answer(self.0.request(room, by, request_of_room, body).await)
-            }
+        }
+        .map_err(Into::into)
+    }
+
+    /// Handles a request of the worker. `target` is the path and the query. The
+    /// answer is passed to the function `answer`.
+    pub fn request(
+        &self,
+        method: &str,
+        target: &str,
+        identity: &str,
+        body: Option<String>,
+        answer: Function,
+    ) {
+        let reply = Reply::new(answer);
+        match ReceivedRequest::parse((method, target), identity, body.unwrap_or_default()) {
+            Ok(request) => self.0.request(request, reply),
+            Err(refusal) => reply.send(Err(refusal)),
         }
     }
 
     /// Handles the alarm. If the handling fails, sets the alarm again, because
     /// the runtime retries only six times within two minutes. If the alarm
-    /// can't be set again, returns an error, so that the runtime retries.
-    async fn alarm(&self) -> Result<Response> {
+    /// can't be set again, fails, so that the runtime retries.
+    pub async fn alarm(&self) -> std::result::Result<(), JsValue> {
         let rung = self.0.handle_input(None, Input::Alarm);
         if rung.is_err_and(|refusal| refusal.code != Code::Erased) {
             let again = platform::now().plus(limits::ALARM_RETRY_MS);
             platform::set_alarm(&self.0.state.storage(), again)?;
         }
-        Response::empty()
-    }
-
-    async fn websocket_message(
-        &self,
-        socket: WebSocket,
-        message: WebSocketIncomingMessage,
-    ) -> Result<()> {
-        self.0.enqueue(QueuedInput::Frame { socket, message });
         Ok(())
     }
 
-    async fn websocket_close(
-        &self,
-        socket: WebSocket,
-        code: usize,
-        _reason: String,
-        _clean: bool,
-    ) -> Result<()> {
-        let code = u16::try_from(code).ok();
-        self.0.handle_close(&socket, code);
+    #[wasm_bindgen(js_name = webSocketMessage)]
+    pub fn websocket_message(&self, socket: RawSocket, message: &JsValue) {
+        let message = match message.as_string() {
+            Some(text) => WebSocketIncomingMessage::String(text),
+            None => WebSocketIncomingMessage::Binary(Uint8Array::new(message).to_vec()),
+        };
+        self.0.enqueue(QueuedInput::Frame { socket: socket.into(), message });
+    }
+
+    #[wasm_bindgen(js_name = webSocketClose)]
+    pub fn websocket_close(&self, socket: RawSocket, code: u16) {
+        let socket = WebSocket::from(socket);
+        self.0.handle_close(&socket, Some(code));
         // The object must answer the peer's Close frame itself. Code 1005 means
         // that the Close frame had no code. Code 1006 means that no Close frame
-        // arrived.
-        let code = code.filter(|code| !matches!(code, 1005 | 1006));
-        // This call fails if the room closed the socket first.
+        // arrived. The call fails if the room closed the socket first.
+        let code = (!matches!(code, 1005 | 1006)).then_some(code);
         let _ = socket.close(code, Some(""));
-        Ok(())
     }
 
-    async fn websocket_error(&self, socket: WebSocket, _error: worker::Error) -> Result<()> {
-        self.0.handle_close(&socket, None);
-        Ok(())
+    #[wasm_bindgen(js_name = webSocketError)]
+    pub fn websocket_error(&self, socket: RawSocket) {
+        self.0.handle_close(&socket.into(), None);
     }
 }
 
@@ -135,20 +149,14 @@ impl Object {
     /// Close frame. A malicious client may never answer that frame.
     fn connect(
         self: &Rc<Self>,
-        room: &RoomName,
-        identity: Identity,
-        start: Start,
-        head: &RequestHead,
+        upgrade: ReceivedUpgrade,
+        subprotocols: Option<&str>,
     ) -> Result<Response> {
+        let ReceivedUpgrade { room, identity, start, bridge_window_bytes } = upgrade;
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let session = SessionId(platform::random()?);
-        let join = Input::Join {
-            session,
-            identity,
-            start,
-            bridge_window_bytes: head.bridge_window_bytes(),
-        };
-        let joined = self.with_sessions(Some(room), |loaded| {
+        let join = Input::Join { session, identity, start, bridge_window_bytes };
+        let joined = self.with_sessions(Some(&room), |loaded| {
             let effects = loaded.room.handle(join, platform::now());
             let accepted = match refusal_in(&effects, session) {
                 Some(refusal) => Err(refusal),
@@ -160,7 +168,7 @@ impl Object {
             accepted
         });
         match joined {
-            Ok(()) => answer::upgraded(client, head.header(SUBPROTOCOLS).as_deref()),
+            Ok(()) => answer::upgraded(&client, subprotocols),
             Err(refusal) => answer::refused(&refusal),
         }
     }
@@ -179,18 +187,11 @@ impl Object {
         Ok(())
     }
 
-    async fn request(
-        self: &Rc<Self>,
-        room: RoomName,
-        by: Identity,
-        request: RoomRequest,
-        body: String,
-    ) -> Answer {
+    fn request(self: &Rc<Self>, request: ReceivedRequest, reply: Reply) {
+        let ReceivedRequest { room, by, request, body } = request;
         let answer = match request {
             RoomRequest::Publish => {
-                let (sender, answer) = oneshot::channel();
-                self.enqueue(QueuedInput::Publish { room, by, body, answer: sender });
-                answer.await.unwrap_or_else(|_| Err(room_unavailable()))
+                return self.enqueue(QueuedInput::Publish { room, by, body, reply });
             }
             RoomRequest::Erase => {
                 let input = Input::Request { by, request, body: &body };
@@ -198,7 +199,7 @@ impl Object {
             }
             request => self.handle_input(Some(&room), Input::Request { by, request, body: &body }),
         };
-        answer.unwrap_or_else(Answer::Refused)
+        reply.send(answer);
     }
 
     fn enqueue(self: &Rc<Self>, input: QueuedInput) {
@@ -213,10 +214,9 @@ impl Object {
         for input in self.inbox.drain() {
             match input {
                 QueuedInput::Frame { socket, message } => self.handle_frame(&socket, &message),
-                QueuedInput::Publish { room, by, body, answer } => {
+                QueuedInput::Publish { room, by, body, reply } => {
                     let input = Input::Request { by, request: RoomRequest::Publish, body: &body };
-                    // This call fails if the request was cancelled.
-                    let _ = answer.send(self.handle_input(Some(&room), input));
+                    reply.send(self.handle_input(Some(&room), input));
                 }
             }
         }

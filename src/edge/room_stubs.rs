@@ -7,12 +7,12 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::web_sys::{Request as RawRequest, Response as RawResponse};
-use worker::{Context, Env, Error, Response, Result};
+use worker::web_sys::{Request, Response};
+use worker::{Context, Env, Error, Result};
 
 use super::answer::platform_error;
-use super::platform;
-use super::request::connect_request;
+use super::platform::{self, RoomAnswer};
+use super::request::RoomUpgrade;
 use super::timer::sleep;
 use super::worker_socket::{SocketEvent, WorkerSocket};
 use crate::auth::Identity;
@@ -37,19 +37,15 @@ fn unreachable(cause: Error) -> Refusal {
     platform_error(cause)
 }
 
-/// Returns whether a room accepted a socket. If the room refused the socket,
-/// the worker closes the client's socket.
-pub fn is_upgraded(answer: &RawResponse) -> bool {
-    answer.status() == 101
-}
-
 /// Reads the refusal from the response of a room that refused an upgrade.
-pub async fn refusal_of(answer: RawResponse) -> Refusal {
-    match Response::from(answer).text().await {
-        Ok(body) => {
-            read_error(&body).unwrap_or_else(|| platform_error("a room did not upgrade".into()))
-        }
-        Err(cause) => platform_error(cause),
+async fn refusal_of(answer: &Response) -> Refusal {
+    let text = async { JsFuture::from(answer.text()?).await };
+    match text.await {
+        Ok(body) => body
+            .as_string()
+            .and_then(|body| read_error(&body))
+            .unwrap_or_else(|| platform_error("a room did not upgrade".into())),
+        Err(cause) => platform_error(cause.into()),
     }
 }
 
@@ -58,9 +54,33 @@ impl RoomStubs {
         Self { env, context: Rc::new(context) }
     }
 
-    /// Sends a request to a room. The response is the runtime's own object, so
-    /// that it can be forwarded unchanged.
-    pub async fn fetch(&self, room: &RoomName, request: &RawRequest) -> Result<RawResponse> {
+    /// Sends a request to a room. `method` and `target` (the path and the query)
+    /// are those of the wire contract.
+    pub async fn request(
+        &self,
+        room: &RoomName,
+        (method, target): (&str, &str),
+        identity: &Identity,
+        body: Option<&str>,
+    ) -> Result<RoomAnswer> {
+        let identity = identity.to_json();
+        let answer =
+            platform::call_room(&self.env, room.as_str(), method, target, &identity, body)?;
+        Ok(JsFuture::from(answer).await?.unchecked_into())
+    }
+
+    /// Sends an upgrade to a room. The response is the runtime's own object, so
+    /// that it can be forwarded unchanged. Fails with the room's refusal.
+    pub async fn upgrade(
+        &self,
+        upgrade: &RoomUpgrade<'_>,
+    ) -> std::result::Result<Response, Refusal> {
+        let request = upgrade.request().map_err(|cause| platform_error(cause.into()))?;
+        let answer = self.fetch(upgrade.room, &request).await.map_err(unreachable)?;
+        if answer.status() == 101 { Ok(answer) } else { Err(refusal_of(&answer).await) }
+    }
+
+    async fn fetch(&self, room: &RoomName, request: &Request) -> Result<Response> {
         let answer = platform::fetch_room(&self.env, room.as_str(), request)?;
         Ok(JsFuture::from(answer).await?.unchecked_into())
     }
@@ -79,14 +99,11 @@ impl RoomStubs {
         window: Option<u64>,
         on_event: Rc<dyn Fn(SocketEvent)>,
     ) -> std::result::Result<WorkerSocket, Refusal> {
-        let request = connect_request(room, identity, start, window).map_err(platform_error)?;
-        let (rooms, room) = (self.clone(), room.clone());
+        let (rooms, room, identity) = (self.clone(), room.clone(), identity.clone());
         let opening = Box::pin(async move {
-            let answer = rooms.fetch(&room, &request).await.map_err(unreachable)?;
-            if !is_upgraded(&answer) {
-                return Err(refusal_of(answer).await);
-            }
-            let socket = Response::from(answer).websocket();
+            let (room, identity) = (&room, &identity);
+            let upgrade = RoomUpgrade { room, identity, start, window, subprotocols: None };
+            let socket = platform::websocket(&rooms.upgrade(&upgrade).await?);
             let socket =
                 socket.ok_or_else(|| platform_error("a room's upgrade has no socket".into()))?;
             WorkerSocket::accept(socket, on_event).map_err(platform_error)
@@ -112,8 +129,8 @@ impl RoomStubs {
     /// task's result.
     pub async fn run_to_completion(
         &self,
-        task: impl Future<Output = std::result::Result<RawResponse, Refusal>> + 'static,
-    ) -> std::result::Result<RawResponse, Refusal> {
+        task: impl Future<Output = std::result::Result<Response, Refusal>> + 'static,
+    ) -> std::result::Result<Response, Refusal> {
         let answer = Rc::new(Cell::new(None));
         let (into, task) = (Rc::clone(&answer), Box::pin(task));
         let done = future_to_promise(async move {

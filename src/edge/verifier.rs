@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use js_sys::Promise;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::web_sys::{Request, RequestInit, RequestRedirect};
-use worker::{AbortController, Fetch, Response, console_error};
+use worker::console_error;
+use worker::web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
 
 use super::config::Config;
 use super::hooks::Authentication;
-use super::platform::now;
+use super::platform::{self, now};
 use super::request::read;
 use super::timer::sleep;
 use crate::auth::{Claims, KeyError, Keys, KeysUrl, Refetch, TokenError, verify};
@@ -179,17 +179,16 @@ async fn replace_keys(url: KeysUrl) -> Result<JsValue, JsValue> {
 }
 
 async fn fetch(url: &KeysUrl) -> Result<String, String> {
+    let controller = AbortController::new().map_err(|cause| format!("{cause:?}"))?;
     let init = RequestInit::new();
     // Redirects are not followed, because only the operator may decide which
     // server is trusted. A redirect would leave this decision to the server.
     init.set_redirect(RequestRedirect::Manual);
-    let request = Request::new_with_str_and_init(url.as_str(), &init)
-        .map_err(|wrong| format!("it is not a valid URL: {wrong:?}"))?;
-    let controller = AbortController::default();
-    let signal = controller.signal();
+    init.set_signal(Some(&controller.signal()));
+    let response = platform::fetch(url.as_str(), &init);
     let text = Box::pin(async move {
-        let response = Fetch::Request(request.into()).send_with_signal(&signal).await;
-        text(response.map_err(|cause| cause.to_string())?).await
+        let response = JsFuture::from(response).await.map_err(|cause| format!("{cause:?}"))?;
+        text(response.unchecked_into()).await
     });
     let text = match select(text, Box::pin(sleep(FETCH_TIMEOUT))).await {
         Either::Left((text, _)) => text,
@@ -202,8 +201,8 @@ async fn fetch(url: &KeysUrl) -> Result<String, String> {
     text
 }
 
-async fn text(mut response: Response) -> Result<String, String> {
-    match response.status_code() {
+async fn text(response: Response) -> Result<String, String> {
+    match response.status() {
         200 => {}
         status @ 300..=399 => {
             return Err(format!(
@@ -213,8 +212,8 @@ async fn text(mut response: Response) -> Result<String, String> {
         }
         status => return Err(format!("answered {status}")),
     }
-    let stream = response.stream().map_err(|_| "answered without a body")?;
-    let bytes = read(stream, Keys::SET_BYTES_MAX).await.map_err(|cause| cause.to_string())?;
+    let stream = response.body().ok_or("answered without a body")?;
+    let bytes = read(stream, Keys::SET_BYTES_MAX).await.map_err(|cause| format!("{cause:?}"))?;
     let bytes = bytes.ok_or_else(|| KeyError::LongSet.to_string())?;
     String::from_utf8(bytes).map_err(|_| KeyError::NotASet.to_string())
 }

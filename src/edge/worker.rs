@@ -7,86 +7,103 @@ use std::rc::Rc;
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use worker::web_sys::Response as RawResponse;
-use worker::{Context, Env, Request, Response, Result, console_error, event};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::web_sys::{Request, Response};
+use worker::worker_sys::Context as RawContext;
+use worker::{Context, Env, Result, console_error};
 
-use super::answer::{json, platform_error, preflight, refused, refused_upgrade, with_cors};
+use super::answer::{
+    add_cors, forwarded, json, platform_error, preflight, refused, refused_upgrade,
+};
 use super::bridge;
 use super::config::{Config, config};
-use super::request::{RequestHead, SUBPROTOCOLS, body, publish_request};
-use super::room_stubs::{RoomStubs, is_upgraded, refusal_of};
+use super::request::{RoomUpgrade, body};
+use super::room_stubs::RoomStubs;
 use super::verifier::{claims_of_request, health};
 use crate::auth::{Claims, Identity, TokenError, extract};
 use crate::code::{Code, Refusal};
 use crate::protocol::{PageQuery, RoomName, error_body, parse_publish_to_rooms};
 use crate::publish_hook::check_body;
+use crate::request_head::{HEADERS, RequestHead};
 use crate::route::{Call, Request as RoomRequest, Route};
 
-#[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> Result<RawResponse> {
-    let config = match config(&env) {
+/// Returns the names of the headers whose values `entry.js` passes to [`fetch`].
+#[wasm_bindgen(js_name = requestHeaders)]
+pub fn request_headers() -> Vec<String> {
+    HEADERS.map(str::to_owned).into()
+}
+
+/// Handles a request. `head` is the text that [`RequestHead::parse`] parses.
+/// `request` is read for the body and for the operator's `authenticate`.
+#[wasm_bindgen]
+pub async fn fetch(
+    head: String,
+    request: Request,
+    env: Env,
+    context: RawContext,
+) -> std::result::Result<Response, JsValue> {
+    respond(&head, &request, env, Context::new(context)).await.map_err(Into::into)
+}
+
+async fn respond(head: &str, request: &Request, env: Env, context: Context) -> Result<Response> {
+    let config = config(&env);
+    let base_path = config.as_ref().map_or("", |config| &config.hooks.base_path);
+    let Some(head) = RequestHead::parse(head, base_path) else {
+        return refused(&Refusal::bad_request("a header has a line break"));
+    };
+    let config = match &config {
         Ok(config) => config,
         Err(cause) => {
             console_error!("configuration: {cause}");
-            let misconfigured = Refusal::new(
-                Code::Internal,
-                "the service is misconfigured; its log has the reason",
-            );
-            return refuse(&RequestHead::of(&request, ""), &misconfigured);
+            let message = "the service is misconfigured; its log has the reason";
+            return refuse(&head, &Refusal::new(Code::Internal, message));
         }
     };
-    let head = RequestHead::of(&request, &config.hooks.base_path);
-    let origin = head.header("origin");
     if head.is_preflight() {
-        return preflight(&config.origins, origin.as_deref());
+        return preflight(&config.origins, head.origin);
     }
-    let handler = Handler { config: &config, rooms: RoomStubs::new(env, context), head: &head };
-    let response = match handler.handle(request).await {
+    let handler = Handler { config, rooms: RoomStubs::new(env, context), head: &head, request };
+    let response = match handler.handle().await {
         Ok(response) => response,
         Err(refusal) => refuse(&head, &refusal)?,
     };
-    if head.is_upgrade() {
-        Ok(response)
-    } else {
-        with_cors(response, &config.origins, origin.as_deref())
+    if !head.is_upgrade() {
+        add_cors(&response, &config.origins, head.origin)?;
     }
+    Ok(response)
 }
 
-fn refuse(head: &RequestHead, refusal: &Refusal) -> Result<RawResponse> {
-    let response = if head.is_upgrade() {
-        refused_upgrade(refusal, head.header(SUBPROTOCOLS).as_deref())
-    } else {
-        refused(refusal)
-    };
-    response.map(RawResponse::from)
+fn refuse(head: &RequestHead, refusal: &Refusal) -> Result<Response> {
+    if head.is_upgrade() { refused_upgrade(refusal, head.subprotocols) } else { refused(refusal) }
 }
 
 /// Handles one request.
 struct Handler<'a> {
     config: &'a Rc<Config>,
     rooms: RoomStubs,
-    head: &'a RequestHead,
+    head: &'a RequestHead<'a>,
+    request: &'a Request,
 }
 
 impl Handler<'_> {
-    async fn handle(&self, request: Request) -> std::result::Result<RawResponse, Refusal> {
+    async fn handle(&self) -> std::result::Result<Response, Refusal> {
         match self.head.route()? {
             Route::Health => {
                 health(self.config).await?;
-                Response::ok("ok").map(RawResponse::from).map_err(platform_error)
+                Response::new_with_opt_str(Some("ok")).map_err(|cause| platform_error(cause.into()))
             }
             Route::PublishToRooms => {
-                let claims = self.required_claims(&request).await?;
-                self.publish_to_rooms(&claims, &body(request).await?).await
+                let claims = self.required_claims().await?;
+                self.publish_to_rooms(&claims, &self.body().await?).await
             }
             Route::Connection => {
-                let claims = self.claims(&request).await?;
-                bridge::connect(self.config, &self.rooms, claims, self.head)
-                    .map(RawResponse::from)
+                let claims = self.claims().await?;
+                bridge::connect(self.config, &self.rooms, claims, self.head.subprotocols)
                     .map_err(platform_error)
             }
             Route::Stream { room, query } => {
-                let identity = self.identity(&request, &room).await?;
+                let identity = self.identity(&room).await?;
                 // An anonymous reader needs a token to enter the room.
                 let identity = identity
                     .filter(|identity| identity.user.is_some() || query.enter.is_none())
@@ -94,87 +111,72 @@ impl Handler<'_> {
                 let rooms = self.rooms.clone();
                 self.rooms.run_to_completion(bridge::stream(rooms, room, identity, query)).await
             }
-            Route::Room { room, call } => self.to_room(&room, call, request).await,
+            Route::Room { room, call: Call::Connect(start) } => {
+                let subprotocols = self.head.subprotocols;
+                // Without an identity, the first frame must contain the token.
+                let Some(identity) = self.identity(&room).await? else {
+                    return bridge::pending(self.config, &self.rooms, room, start, subprotocols)
+                        .map_err(platform_error);
+                };
+                let (room, identity) = (&room, &identity);
+                let upgrade = RoomUpgrade { room, identity, start, window: None, subprotocols };
+                Call::Connect(start).check(identity.grant)?;
+                self.rooms.upgrade(&upgrade).await
+            }
+            Route::Room { room, call: Call::Request(call) } => self.to_room(room, call).await,
         }
     }
 
     async fn to_room(
         &self,
-        room: &RoomName,
-        call: Call,
-        request: Request,
-    ) -> std::result::Result<RawResponse, Refusal> {
-        let identity = match (self.identity(&request, room).await?, &call) {
-            // An anonymous client needs a token for each call that its grant
-            // does not allow.
-            (Some(identity), call)
-                if identity.user.is_some() || call.check(identity.grant).is_ok() =>
-            {
-                identity
-            }
-            // The request has no token, so the first frame must contain the
-            // token.
-            (_, Call::Connect(start)) => {
-                return bridge::pending(self.config, &self.rooms, room.clone(), *start, self.head)
-                    .map(RawResponse::from)
-                    .map_err(platform_error);
-            }
-            (_, Call::Request(_)) => return Err(TokenError::Missing.refusal()),
-        };
+        room: RoomName,
+        call: RoomRequest,
+    ) -> std::result::Result<Response, Refusal> {
+        // An anonymous client needs a token for each call that its grant does
+        // not allow.
+        let identity = self
+            .identity(&room)
+            .await?
+            .filter(|identity| identity.user.is_some() || call.check(identity.grant).is_ok())
+            .ok_or_else(|| TokenError::Missing.refusal())?;
         call.check(identity.grant)?;
         let body = match call {
-            Call::Request(RoomRequest::Publish) => {
-                Some(self.checked(room, &identity, body(request).await?)?)
-            }
-            Call::Request(RoomRequest::Signal) => Some(body(request).await?),
-            Call::Request(_) | Call::Connect(_) => None,
+            RoomRequest::Publish => Some(self.checked(&room, &identity, self.body().await?)?),
+            RoomRequest::Signal => Some(self.body().await?),
+            _ => None,
         };
-        let request = self.head.to_room(&identity, body.as_deref()).map_err(platform_error)?;
-        if let Call::Request(RoomRequest::Page(PageQuery { wait: Some(wait), .. })) = call {
-            let (rooms, room) = (self.rooms.clone(), room.clone());
-            let page = bridge::long_poll(rooms, room, identity, wait, request);
+        let target = self.head.target();
+        if let RoomRequest::Page(PageQuery { wait: Some(wait), .. }) = call {
+            let page = bridge::long_poll(self.rooms.clone(), room, identity, wait, target);
             return self.rooms.run_to_completion(page).await;
         }
-        let response = self.rooms.fetch(room, &request).await.map_err(platform_error)?;
-        match call {
-            Call::Connect(_) if !is_upgraded(&response) => Err(refusal_of(response).await),
-            Call::Connect(_) | Call::Request(_) => Ok(response),
-        }
+        let request = (self.head.method, target.as_str());
+        let answer = self.rooms.request(&room, request, &identity, body.as_deref());
+        answer.await.and_then(|answer| forwarded(&answer)).map_err(platform_error)
     }
 
     /// Returns the client's identity in a room. Returns `None` if the request
     /// has no token and the room is not public.
-    async fn identity(
-        &self,
-        request: &Request,
-        room: &RoomName,
-    ) -> std::result::Result<Option<Identity>, Refusal> {
-        let claims = self.claims(request).await?;
+    async fn identity(&self, room: &RoomName) -> std::result::Result<Option<Identity>, Refusal> {
+        let claims = self.claims().await?;
         Ok(self.config.public_rooms.identity(claims.as_ref(), room))
     }
 
-    async fn required_claims(&self, request: &Request) -> std::result::Result<Claims, Refusal> {
-        self.claims(request).await?.ok_or_else(|| TokenError::Missing.refusal())
+    async fn required_claims(&self) -> std::result::Result<Claims, Refusal> {
+        self.claims().await?.ok_or_else(|| TokenError::Missing.refusal())
     }
 
     /// Authenticates the request. Returns `None` if no user is signed in.
-    async fn claims(&self, request: &Request) -> std::result::Result<Option<Claims>, Refusal> {
-        let [authorization, subprotocols, cookie, origin, fetch_site] =
-            ["authorization", SUBPROTOCOLS, "cookie", "origin", "sec-fetch-site"]
-                .map(|name| self.head.header(name));
-        let query_token = self.head.parameter("token");
-        let sources = extract::TokenSources {
-            authorization: authorization.as_deref(),
-            subprotocols: subprotocols.as_deref(),
-            query_token: query_token.as_deref(),
-            cookie: cookie.as_deref(),
-            origin: origin.as_deref(),
-            own_origin: Some(self.head.origin()),
-            fetch_site: fetch_site.as_deref(),
-        };
+    async fn claims(&self) -> std::result::Result<Option<Claims>, Refusal> {
+        let query_token = self.head.query_token();
+        let sources = self.head.token_sources(query_token.as_deref());
         let token = extract::token(&sources, &self.config.origins);
         let cookies_allowed = sources.is_trusted(&self.config.origins);
-        claims_of_request(self.config, request.inner(), token, cookies_allowed).await
+        claims_of_request(self.config, self.request, token, cookies_allowed).await
+    }
+
+    async fn body(&self) -> std::result::Result<String, Refusal> {
+        body(self.request, self.head.content_length).await
     }
 
     /// Returns the body of a publish after the operator's check.
@@ -197,7 +199,7 @@ impl Handler<'_> {
         &self,
         claims: &Claims,
         body: &str,
-    ) -> std::result::Result<RawResponse, Refusal> {
+    ) -> std::result::Result<Response, Refusal> {
         let mut rooms: Vec<(RoomName, Vec<&str>)> = Vec::new();
         for (room, event) in parse_publish_to_rooms(body)? {
             match rooms.iter_mut().find(|(named, _)| *named == room) {
@@ -213,9 +215,7 @@ impl Handler<'_> {
             )
         });
         let parts = join_all(parts).await.join(",");
-        json(format!(r#"{{"rooms":[{parts}]}}"#), 200)
-            .map(RawResponse::from)
-            .map_err(platform_error)
+        json(&format!(r#"{{"rooms":[{parts}]}}"#)).map_err(platform_error)
     }
 
     /// Publishes to one room. Returns `{"room","epoch","seqs"}` or
@@ -241,7 +241,8 @@ impl Handler<'_> {
     }
 
     async fn room_text(&self, room: &RoomName, identity: &Identity, body: &str) -> Result<String> {
-        let request = publish_request(room, identity, body)?;
-        Response::from(self.rooms.fetch(room, &request).await?).text().await
+        let target = format!("/rooms/{room}/events");
+        let answer = self.rooms.request(room, ("POST", &target), identity, Some(body)).await?;
+        answer.body().as_string().ok_or_else(|| "a room's answer to a publish has no body".into())
     }
 }

@@ -7,7 +7,13 @@ import type { Page } from "../http.ts";
 import type { NewEvent, Position, Snapshot } from "../protocol.ts";
 import { checkRoomName } from "../room/name.ts";
 import { checkUser } from "../token.ts";
-import { callRoom, type RoomCall, type RoomCaller, type RoomNamespace } from "./room-call.ts";
+import {
+  callRoom,
+  type RoomAnswer,
+  type RoomCall,
+  type RoomCaller,
+  type RoomNamespace,
+} from "./room-call.ts";
 
 export type { NewEvent, RoomNamespace };
 
@@ -75,20 +81,14 @@ export const erase = (rooms: Rooms, room: string): Promise<void> =>
 async function send<Answer>(rooms: Rooms, room: string, call: RoomCall): Promise<Answer> {
   checkRoomName(room);
   checkCaller(call.user);
-  const { response, text } = await answerOf(rooms, room, call);
-  if (!response.ok) throw refusalOf(response.status, text);
-  return text === "" ? (undefined as Answer) : JSON.parse(text);
+  const { status, body = "" } = await answerOf(rooms, room, call);
+  if (status >= 300) throw refusalOf(status, body);
+  return body === "" ? (undefined as Answer) : JSON.parse(body);
 }
 
-async function answerOf(
-  rooms: Rooms,
-  room: string,
-  call: RoomCall,
-): Promise<{ response: Response; text: string }> {
+async function answerOf(rooms: Rooms, room: string, call: RoomCall): Promise<RoomAnswer> {
   try {
-    const answer = isService(rooms) ? rooms.call(room, call) : callRoom(rooms, room, call);
-    const response = await answer;
-    return { response, text: await response.text() };
+    return await (isService(rooms) ? rooms.call(room, call) : callRoom(rooms, room, call));
   } catch (cause) {
     throw new RoomcastError("internal", `The room can't be reached: ${cause}`, undefined, cause);
   }

@@ -1,5 +1,11 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { callRoom, type RoomCall, type RoomCaller, type RoomNamespace } from "./room-call.ts";
+import {
+  callRoom,
+  type RoomAnswer,
+  type RoomCall,
+  type RoomCaller,
+  type RoomNamespace,
+} from "./room-call.ts";
 
 /**
  * Entrypoint for a service binding from another worker. Pass the binding to `publish`, `readState`
@@ -10,7 +16,7 @@ import { callRoom, type RoomCall, type RoomCaller, type RoomNamespace } from "./
  */
 export class RoomService extends WorkerEntrypoint<{ ROOMS: RoomNamespace }> implements RoomCaller {
   /** Sends a request to a room. Only the functions of this package call this method. */
-  call(room: string, call: RoomCall): Promise<Response> {
+  call(room: string, call: RoomCall): Promise<RoomAnswer> {
     return callRoom(this.env.ROOMS, room, call);
   }
 }

@@ -8,12 +8,12 @@ use std::rc::{Rc, Weak};
 use js_sys::JsString;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use worker::{Response, Result, WebSocketPair};
+use worker::web_sys::Response;
+use worker::{Result, WebSocketPair};
 
 use super::super::answer::upgraded;
 use super::super::config::Config;
 use super::super::platform::now;
-use super::super::request::{RequestHead, SUBPROTOCOLS};
 use super::super::room_stubs::RoomStubs;
 use super::super::timer::Timer;
 use super::super::verifier;
@@ -46,7 +46,7 @@ pub fn connect(
     config: &Rc<Config>,
     rooms: &RoomStubs,
     claims: Option<Claims>,
-    head: &RequestHead,
+    subprotocols: Option<&str>,
 ) -> Result<Response> {
     let WebSocketPair { client, server } = WebSocketPair::new()?;
     let (rules, effects) = Connection::begin(claims, config.public_rooms.clone(), now());
@@ -66,7 +66,7 @@ pub fn connect(
         WorkerSocket::accept(server, Rc::new(move |event| listener.on_client_event(event)))?;
     bridge.client.replace(Some(socket));
     bridge.perform(effects);
-    upgraded(client, head.header(SUBPROTOCOLS).as_deref())
+    upgraded(&client, subprotocols)
 }
 
 impl Bridge {

@@ -8,12 +8,12 @@ use std::rc::{Rc, Weak};
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use worker::{Response, Result, WebSocketPair};
+use worker::web_sys::Response;
+use worker::{Result, WebSocketPair};
 
 use super::super::answer::upgraded;
 use super::super::config::Config;
 use super::super::platform::now;
-use super::super::request::{RequestHead, SUBPROTOCOLS};
 use super::super::room_stubs::RoomStubs;
 use super::super::timer::Timer;
 use super::super::verifier;
@@ -44,7 +44,7 @@ pub fn pending(
     rooms: &RoomStubs,
     room: RoomName,
     start: Start,
-    head: &RequestHead,
+    subprotocols: Option<&str>,
 ) -> Result<Response> {
     let WebSocketPair { client, server } = WebSocketPair::new()?;
     let pending = Rc::new(Pending {
@@ -63,7 +63,7 @@ pub fn pending(
         WorkerSocket::accept(server, Rc::new(move |event| listener.on_client_event(event)))?;
     pending.client.replace(Some(socket));
     pending.arm();
-    upgraded(client, head.header(SUBPROTOCOLS).as_deref())
+    upgraded(&client, subprotocols)
 }
 
 impl Pending {

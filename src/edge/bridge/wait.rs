@@ -1,8 +1,8 @@
 //! Long polling: a request for a page waits until there is an event.
 
-use worker::web_sys::{Request as RawRequest, Response as RawResponse};
+use worker::web_sys::Response;
 
-use super::super::answer::platform_error;
+use super::super::answer::{forwarded, platform_error};
 use super::super::platform::now;
 use super::super::room_stubs::RoomStubs;
 use super::reader::{Reader, ReaderEvent};
@@ -22,10 +22,11 @@ pub async fn long_poll(
     room: RoomName,
     identity: Identity,
     wait: Wait,
-    request: RawRequest,
-) -> Result<RawResponse, Refusal> {
+    target: String,
+) -> Result<Response, Refusal> {
     wait_for_event(&rooms, &room, &identity, wait).await?;
-    rooms.fetch(&room, &request).await.map_err(platform_error)
+    let page = rooms.request(&room, ("GET", &target), &identity, None).await;
+    page.and_then(|page| forwarded(&page)).map_err(platform_error)
 }
 
 async fn wait_for_event(
