@@ -4,6 +4,7 @@ import { Worker } from "node:worker_threads";
 import type { Client, Target } from "../peers/dialect.ts";
 import type { Counts } from "./pool.ts";
 import type { Commands, Method, Reply } from "./thread.ts";
+import { type ThreadUsage, threadUsage } from "./usage.ts";
 
 /** Cost of the load generator during a measurement. */
 export interface LoadUsage {
@@ -79,23 +80,30 @@ export class LoadGenerator {
 
   /** Runs `act`, and measures its cost for the load generator. */
   async measure<T>(act: () => Promise<T>): Promise<[T, LoadUsage]> {
-    const began = performance.now();
-    const before = await this.#cpu();
+    const before = await this.#usages();
     const value = await act();
-    const after = await this.#cpu();
-    const each_ms = after.map((ms, i) => ms - before[i]!);
-    const wall_ms = performance.now() - began;
-    const cpu_ms = sum(each_ms);
-    return [value, { cpu_ms, busiest: Math.max(...each_ms) / wall_ms }];
+    const after = await this.#usages();
+    const each = after.map(({ cpu_ms, at }, i) => {
+      const since = before[i]!;
+      return { cpu_ms: cpu_ms - since.cpu_ms, wall_ms: at - since.at };
+    });
+    return [
+      value,
+      {
+        cpu_ms: sum(each.map(({ cpu_ms }) => cpu_ms)),
+        busiest: Math.max(...each.map(({ cpu_ms, wall_ms }) => cpu_ms / wall_ms)),
+      },
+    ];
   }
 
   async close(): Promise<void> {
     await this.#each((thread) => thread.end());
   }
 
-  async #cpu(): Promise<number[]> {
-    const usages = await this.#each((thread) => thread.call("cpu"));
-    return [process.threadCpuUsage(), ...usages].map(({ user, system }) => (user + system) / 1000);
+  /** Returns the usage of each thread. The first one is the main thread, which publishes. */
+  async #usages(): Promise<ThreadUsage[]> {
+    const usages = await this.#each((thread) => thread.call("usage"));
+    return [threadUsage(), ...usages];
   }
 
   #each<T>(act: (thread: Thread, i: number, all: number) => Promise<T>): Promise<T[]> {

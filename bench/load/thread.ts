@@ -2,11 +2,12 @@
 import { parentPort } from "node:worker_threads";
 import { SocketPool } from "./pool.ts";
 import type { SocketListener } from "./socket.ts";
+import { type ThreadUsage, threadUsage } from "./usage.ts";
 
 /** The methods that the main thread can call. */
 export class Commands extends SocketPool {
-  cpu(): NodeJS.CpuUsage {
-    return process.threadCpuUsage();
+  usage(): ThreadUsage {
+    return threadUsage();
   }
 }
 
