@@ -11,7 +11,7 @@ import { type Scale, type Scenario, stop } from "./scenarios/scenario.ts";
  * Time limit of a measurement. Every measurement normally takes much less time, so a measurement
  * that reaches this limit has hung.
  */
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 300_000;
 
 export interface Plan {
   peers: readonly Peer[];

@@ -21,7 +21,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "paced",
     title: "Paced fan-out",
-    text: "One publisher in the room sends events of 120 bytes over its socket, one at a time, with a pause after each event. The time runs from the send until the last socket has received the event. CPU is the CPU time of the server for each event on each socket. Memory is the growth of the server's process for each socket beyond the first 100.",
+    text: "One publisher in the room sends events of 120 bytes over its socket, one at a time, with a pause after each event. Before the measurement, 200 events are sent to the first 100 sockets, and then the other sockets join. The measurement begins when the joins have settled: the server's process has used no CPU for 200 ms. The time runs from the send until the last socket has received the event. CPU is the CPU time of the server for each event on each socket. Memory is the growth of the server's process for each socket beyond the first 100, also after the joins have settled.",
     columns: [
       { title: "p50, ms", figure: ({ p50_ms }) => p50_ms! },
       { title: "p95, ms", figure: ({ p95_ms }) => p95_ms! },
@@ -36,7 +36,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "burst",
     title: "Burst fan-out",
-    text: "The room has 500 sockets. The publisher writes 200 events to its socket in one burst, and waits until every socket has received them. There are six bursts, with a pause before each burst.",
+    text: "The room has 500 sockets. The publisher writes 200 events to its socket in one burst, and waits until every socket has received them. There are four bursts, with a pause before each burst.",
     columns: [
       {
         title: "events delivered per second",
@@ -50,7 +50,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "publish",
     title: "Publishing over HTTP",
-    text: "Each publisher has its own connection, and sends its next request when the previous one is answered. The room has no subscribers. An answer from a peer without storage means only that the server has received the event.",
+    text: "Each publisher has its own connection, and sends its next request when the previous one is answered. The room has no subscribers. Before the measurements with single events, 32 publishers send 3,000 requests, for at most 5 s. Before those with batches, they send 1,000 requests. So the JIT has compiled the code of every peer. Each measurement takes 2 s. Roomcast verifies a signed token for each request, and the token is the same each time. An answer from a peer without storage means only that the server has received the event.",
     columns: [
       {
         title: "publishes per second",
@@ -80,7 +80,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "join",
     title: "Join storm",
-    text: "2,000 new clients connect at the same time. The time runs until the last client has joined the room. Roomcast verifies a signed token for each client.",
+    text: "1,000 clients join and disconnect. When the server is idle again, 2,000 new clients connect at the same time. The time runs until the last client has joined the room. Roomcast verifies a signed token for each client. The token is the same each time.",
     columns: [
       { title: "until all have joined, ms", figure: ({ joined_ms }) => joined_ms!, plot: "less" },
       cpu("CPU, µs per client", ({ server_us_per_client }) => server_us_per_client!),
@@ -121,7 +121,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "bridge",
     title: "Bridges",
-    text: "20 readers subscribe to 100 rooms each. Three kinds of readers are measured: with one socket for each room, with one connection for all rooms, and with one stream of Server-Sent Events for each room. The cost of publishing without readers is subtracted.",
+    text: "20 readers subscribe to 100 rooms each. Three kinds of readers are measured: with one socket for each room, with one connection for all rooms, and with one stream of Server-Sent Events for each room. Each reader receives 12 events from each room, after 3 events as a warm-up. The cost of publishing without readers is measured in the same way, and is subtracted.",
     columns: [
       { title: "own socket, µs per frame", figure: ({ own_us_per_frame }) => own_us_per_frame! },
       {
@@ -157,7 +157,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "slow",
     title: "Stalled readers",
-    text: "20 readers stop reading while events of 1 kB are published in batches of 100. Roomcast's readers use flow control, as the client package does: 200 readers, 50,000 events. The other peers send a frame for each event, so they are measured with 24 readers and 20,000 events. Memory is the maximum growth of the process, compared with a run without stalled readers. The delay of the other readers is also compared with that run.",
+    text: "20 readers stop reading while events of 1 kB are published in batches of 100. Roomcast's readers use flow control, as the client package does: 200 readers, 50,000 events. The other peers send a frame for each event, so they are measured with 24 readers and 10,000 events. Memory is the maximum growth of the process, compared with a run without stalled readers. The delay of the other readers is also compared with that run.",
     columns: [
       { title: "published, MB", figure: ({ bytes_published }) => bytes_published! / 1e6 },
       {

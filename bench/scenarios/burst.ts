@@ -12,7 +12,7 @@ import {
 } from "./scenario.ts";
 
 const SIZES: Record<Scale, { sockets: number; events: number; bursts: number }> = {
-  full: { sockets: 500, events: 200, bursts: 6 },
+  full: { sockets: 500, events: 200, bursts: 4 },
   quick: { sockets: 500, events: 200, bursts: 3 },
   smoke: { sockets: 10, events: 20, bursts: 2 },
 };

@@ -8,7 +8,7 @@ import { cpuMs } from "../process.ts";
 import { ROOM, type Scale, type Scenario, clients, untilIdle, withServer } from "./scenario.ts";
 
 const SIZES: Record<Scale, { sockets: number; heartbeats: number; every_ms: number }> = {
-  full: { sockets: 1000, heartbeats: 2, every_ms: HEARTBEAT_MS },
+  full: { sockets: 1000, heartbeats: 1, every_ms: HEARTBEAT_MS },
   quick: { sockets: 1000, heartbeats: 1, every_ms: HEARTBEAT_MS },
   smoke: { sockets: 10, heartbeats: 1, every_ms: 500 },
 };

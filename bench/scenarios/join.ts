@@ -11,7 +11,8 @@ import {
 } from "./scenario.ts";
 
 const SIZES: Record<Scale, number> = { full: 2000, quick: 2000, smoke: 10 };
-const WARM_UP = 200;
+/** Number of joins before the measurement, so that the JIT has compiled the code. */
+const WARM_UP = 1000;
 
 export const join: Scenario = {
   name: "join",

@@ -14,6 +14,7 @@ import {
   clients,
   measureCost,
   loadFigures,
+  untilIdle,
   withPublisher,
   withServer,
 } from "./scenario.ts";
@@ -25,17 +26,17 @@ interface Size extends Pace {
 
 const SIZES: Record<Scale, readonly Size[]> = {
   full: [
-    { sockets: 100, events: 80, every_ms: 25 },
-    { sockets: 1000, events: 50, every_ms: 60 },
-    { sockets: 5000, events: 15, every_ms: 250 },
+    { sockets: 100, events: 120, every_ms: 25 },
+    { sockets: 1000, events: 40, every_ms: 80 },
+    { sockets: 5000, events: 12, every_ms: 400 },
   ],
   quick: [{ sockets: 1000, events: 40, every_ms: 50 }],
   smoke: [{ sockets: 10, events: 5, every_ms: 10 }],
 };
 /** Number of sockets that are opened before the growth of memory is measured. */
 const FIRST = 100;
-/** Number of events before the measurement. */
-const WARM_UP = 50;
+/** Events to the first sockets before the measurement, so that the JIT has compiled the code. */
+const WARM_UP: Pace = { events: 200, every_ms: 5 };
 
 export const paced: Scenario = {
   name: "paced",
@@ -49,14 +50,14 @@ export const paced: Scenario = {
 
 const at = ({ sockets, ...pace }: Size, peer: Peer, load: LoadGenerator): Promise<Figures> =>
   withServer(peer, async (server) => {
-    // The first sockets and events are a warm-up, so that the JIT has compiled the code before the
-    // measurement.
     const first = Math.min(FIRST, sockets);
     await load.open(server.target, clients(first));
     return withPublisher(server, load, async (publisher) => {
-      await publisher.burst(WARM_UP);
+      await publisher.paced(WARM_UP);
+      await untilIdle(server);
       const empty = await residentBytes(server.pid);
       await load.open(server.target, clients(sockets - first));
+      await untilIdle(server);
       const memory = (await residentBytes(server.pid)) - empty;
 
       const [latencies, spent] = await measureCost(server, load, () => publisher.paced(pace));

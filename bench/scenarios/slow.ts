@@ -30,7 +30,7 @@ const SIZES: Record<Scale, Size> = {
  * Size for peers that send a separate frame for each event. With 180 active readers, a run with one
  * of these peers would take minutes.
  */
-const WITHOUT_FLOW = { readers: 24, stalled: 20, events: 20_000 };
+const WITHOUT_FLOW = { readers: 24, stalled: 20, events: 10_000 };
 const BYTES = 1000;
 const BATCH = 100;
 const SAMPLE_EVERY_MS = 50;

@@ -27,6 +27,7 @@ const BATCH = 100;
 export const wake: Scenario = {
   name: "wake",
   needs: ["hibernate", "rows"],
+  runs: 3,
   run: (peer, load, scale) =>
     withServer(peer, async (server) => {
       const { appends, wakes } = SIZES[scale];
