@@ -11,7 +11,8 @@ export interface Peer {
   lacks: readonly string[];
   /** Capabilities that a scenario may need. */
   can: ReadonlySet<Capability>;
-  start(): Promise<Server>;
+  /** Starts the server. `vars` are the variables of Roomcast's worker, instead of the default. */
+  start(vars?: Record<string, string>): Promise<Server>;
 }
 
 /**
@@ -21,8 +22,10 @@ export interface Peer {
  * - `rows`: the server reports the number of rows that it has written.
  * - `flow`: the server buffers at most a window of events for each reader.
  * - `bridge`: the server has connections for many rooms, and streams of Server-Sent Events.
+ * - `tokens`: the server verifies the tokens of publishers.
  */
-export type Capability = "recover" | "presence" | "hibernate" | "rows" | "flow" | "bridge";
+export type Capability =
+  "recover" | "presence" | "hibernate" | "rows" | "flow" | "bridge" | "tokens";
 
 export interface Server {
   readonly pid: number;

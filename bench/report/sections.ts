@@ -12,8 +12,16 @@ export interface Section {
   scenario: string;
   title: string;
   text: string;
+  /**
+   * Meaning of the rows of a table. By default, each part of the scenario has a table with a row
+   * for each peer. With `parts`, one table has a row for each part: only Roomcast is shown.
+   */
+  rows?: "parts";
   columns: readonly Column[];
 }
+
+const verifying_us: Figure = ({ first_use_us_per_publish, again_us_per_publish }) =>
+  first_use_us_per_publish! - again_us_per_publish!;
 
 const cpu = (title: string, figure: Figure): Column => ({ title, figure, plot: "less" });
 
@@ -65,6 +73,27 @@ export const sections: readonly Section[] = [
     ],
   },
   {
+    scenario: "token",
+    title: "The cost of a token",
+    text: "Eight publishers send single events over HTTP, as in the previous section. Each request of the first column has a token that the worker has never received, so the worker must verify the token. The requests of the second column all have one token, which the worker has verified before. The difference is the cost of verifying a token. Its share is relative to a publish with a new token. All tokens are signed before the measurement. The key of RS256 has 2,048 bits. Only Roomcast has tokens.",
+    rows: "parts",
+    columns: [
+      {
+        title: "first use, µs of CPU per publish",
+        figure: ({ first_use_us_per_publish }) => first_use_us_per_publish!,
+      },
+      {
+        title: "same token again, µs of CPU per publish",
+        figure: ({ again_us_per_publish }) => again_us_per_publish!,
+      },
+      { title: "verifying, µs", figure: verifying_us },
+      {
+        title: "verifying, % of the first use",
+        figure: (figures) => (verifying_us(figures) * 100) / figures.first_use_us_per_publish!,
+      },
+    ],
+  },
+  {
     scenario: "storm",
     title: "Reconnect storm",
     text: "2,000 clients join a room and disconnect. Then 100 events are published, and the clients reconnect at the same time. The time runs until the last client has received all 100 events. Peers without recovery are not measured.",
@@ -104,6 +133,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "large",
     title: "Large rooms",
+    rows: "parts",
     text: "The costs of a room by its number of sockets. First, events are published in bursts of 50. Each burst begins when every socket has received the previous burst. Then events are published one at a time, with a pause after each event. These single events are measured again while one client sends 50 signals a second, the default rate limit of a client. Finally, all clients enter at the same time. The table shows the CPU for each entry, and the kB sent to all members for each entry. A room may have at most 1,000 members by default.",
     columns: [
       { title: "events per second, in bursts", figure: ({ events_per_s }) => events_per_s! },

@@ -11,6 +11,7 @@ import type { Scenario } from "./scenario.ts";
 import { slow } from "./slow.ts";
 import { start } from "./start.ts";
 import { storm } from "./storm.ts";
+import { token } from "./token.ts";
 import { wake } from "./wake.ts";
 
 export const scenarios: readonly Scenario[] = [
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   paced,
   burst,
   publish,
+  token,
   storm,
   join,
   presence,

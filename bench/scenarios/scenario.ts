@@ -38,8 +38,12 @@ export const EVENT_BYTES = 120;
 const running = new Map<Peer, Server>();
 
 /** Starts the peer's server, runs `act`, and stops the server after that. */
-export async function withServer<T>(peer: Peer, act: (server: Server) => Promise<T>): Promise<T> {
-  running.set(peer, await peer.start());
+export async function withServer<T>(
+  peer: Peer,
+  act: (server: Server) => Promise<T>,
+  vars?: Record<string, string>,
+): Promise<T> {
+  running.set(peer, await peer.start(vars));
   try {
     return await act(running.get(peer)!);
   } finally {

@@ -21,9 +21,9 @@ export const peer: Peer = {
   version: `${version}, workerd ${workerdVersion}`,
   setup: "as built by `make`, default settings except the limits of a user and of a socket",
   lacks: [],
-  can: new Set(["recover", "presence", "hibernate", "rows", "flow", "bridge"]),
-  async start() {
-    const server = await workerd("roomcast", { settings: { "*": LIMITS } });
+  can: new Set(["recover", "presence", "hibernate", "rows", "flow", "bridge", "tokens"]),
+  async start(vars) {
+    const server = await workerd("roomcast", { vars, settings: { "*": LIMITS } });
     const get = async (path: string): Promise<any> => {
       const headers = { authorization: `Bearer ${token("ops")}` };
       const answer = await fetch(`http://127.0.0.1:${server.target.port}${path}`, { headers });
