@@ -9,6 +9,13 @@ export interface Spread {
   max: number;
 }
 
+/** Share of a core, from 0 to 1, that the busiest thread of the load generator used. */
+export interface Busiest {
+  scenario: string;
+  peer: string;
+  busiest: number;
+}
+
 export class Table {
   readonly #measured: readonly Measured[];
 
@@ -23,6 +30,12 @@ export class Table {
   parts(scenario: string): (string | undefined)[] {
     const of = this.#measured.filter((one) => one.scenario === scenario);
     return [...new Set(of.map(({ figures }) => figures.at))];
+  }
+
+  /** Returns the number of runs of a scenario that have results. */
+  runs(scenario: string): number {
+    const of = this.#measured.filter((one) => one.scenario === scenario);
+    return new Set(of.map(({ run }) => run)).size;
   }
 
   /**
@@ -70,13 +83,19 @@ export class Table {
     return spread(ratios);
   }
 
-  /** Returns, for each measurement, the share of a core that the busiest load thread used. */
-  busiest(): { scenario: string; peer: string; busiest: number }[] {
-    return this.#measured.flatMap(({ scenario, peer, figures }) =>
-      typeof figures.load_busiest === "number"
-        ? [{ scenario, peer, busiest: figures.load_busiest }]
-        : [],
-    );
+  /**
+   * Returns the share of a core that the busiest load thread used: the maximum for each scenario
+   * with each peer, in descending order.
+   */
+  busiest(): Busiest[] {
+    const all = new Map<string, Busiest>();
+    for (const { scenario, peer, figures } of this.#measured) {
+      const { load_busiest: busiest } = figures;
+      if (typeof busiest !== "number") continue;
+      const key = `${scenario} ${peer}`;
+      if (busiest > (all.get(key)?.busiest ?? -1)) all.set(key, { scenario, peer, busiest });
+    }
+    return [...all.values()].sort((a, b) => b.busiest - a.busiest);
   }
 }
 
