@@ -66,7 +66,7 @@ mutants: .tools/bin/cargo-mutants ## Break each line of the core in turn: make m
 supply: .tools/bin/cargo-deny .tools/bin/cargo-cyclonedx ## Check licenses and sources of the dependencies, and list them in target/sbom/
 	@node tools/supply.ts
 
-bench: build ## Compare Roomcast with its peers, in 35 minutes (ARGS='--runs 1 --only burst --peers roomcast,ws --quick')
+bench: build ## Compare Roomcast with its peers, in about 40 minutes on two cores (ARGS='--runs 1 --only burst --peers roomcast,ws --quick')
 	@[ -x .tools/bin/sockudo ] || echo "without Sockudo: \`make sockudo\` compiles it"
 	@$(within) 3600 node bench/main.ts $(ARGS)
 

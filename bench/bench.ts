@@ -24,6 +24,7 @@ export interface Plan {
 
 export async function bench({ peers, scenarios, runs, scale, log }: Plan): Promise<Results> {
   const date = new Date().toISOString();
+  const started = performance.now();
   const measured: Measured[] = [];
   const failed: Failed[] = [];
   for (let run = 1; run <= runs; run++) {
@@ -49,7 +50,8 @@ export async function bench({ peers, scenarios, runs, scale, log }: Plan): Promi
   const described = peers.map(({ name, title, version, setup, lacks }) => {
     return { name, title, version, setup, lacks };
   });
-  return { date, scale, runs, machine: machine(), peers: described, measured, failed };
+  const took_s = Math.round((performance.now() - started) / 1000);
+  return { date, scale, runs, took_s, machine: machine(), peers: described, measured, failed };
 }
 
 async function runOnce(scenario: Scenario, peer: Peer, scale: Scale) {

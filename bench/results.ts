@@ -7,6 +7,8 @@ export interface Results {
   date: string;
   scale: Scale;
   runs: number;
+  /** Duration of the benchmark. Results of earlier versions don't have it. */
+  took_s?: number;
   machine: Machine;
   peers: Pick<Peer, "name" | "title" | "version" | "setup" | "lacks">[];
   /** Size of the upload when Roomcast is deployed. */

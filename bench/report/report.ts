@@ -40,34 +40,22 @@ export function report(results: Results): Map<string, string> {
 }
 
 function introduction(
-  { date, machine, runs, worker, scale, failed }: Results,
+  { date, machine, runs, took_s, worker, scale, failed }: Results,
   table: Table,
 ): string {
   const { cpu, cores, memory_gib, system, node } = machine;
-  const highest = table.busiest();
-  const busy = highest.filter(({ busiest }) => busiest > BUSY);
-  const most = highest[0];
-  const bottleneck =
-    busy.length === 0
-      ? most && `Its busiest thread used at most ${percent(most.busiest)} of a core`
-      : `In these measurements, its busiest thread used more than ${percent(BUSY)} of a core and may have been the bottleneck: ${busy.map(({ scenario, peer, busiest }) => `${scenario} with ${peer} (${percent(busiest)})`).join(", ")}`;
-  const repeated = sections.map(({ scenario, title }) => ({ title, runs: table.runs(scenario) }));
-  const few = repeated.filter((section) => section.runs > 0 && section.runs < runs);
-  const fewer =
-    few.length === 0
-      ? ""
-      : `Some scenarios had fewer runs: ${few.map(({ title, runs }) => `${title} ${runs}`).join(", ")}. `;
+  const duration = took_s === undefined ? "" : ` in ${Math.ceil(took_s / 60)} minutes`;
   return [
-    `This page compares Roomcast with its peers on one machine, with the same load generator. Each peer runs as a separate process, one at a time. There ${runs === 1 ? "was 1 run" : `were ${runs} runs, and each run began with a different peer`}. ${fewer}Figures of one machine say little about another machine, so the pictures show ratios. Each ratio is computed within a run. The pictures show the median, the minimum and the maximum of all runs.\n`,
+    `This page compares Roomcast with its peers on one machine, with the same load generator. Each peer runs as a separate process, one at a time. There ${runs === 1 ? "was 1 run" : `were ${runs} runs, and each run began with a different peer`}. ${fewerRuns(table, runs)}Figures of one machine say little about another machine, so the pictures show ratios. Each ratio is computed within a run. The pictures show the median, the minimum and the maximum of all runs.\n`,
     `- ${date.slice(0, 10)}, ${cores} cores of ${cpu}, ${memory_gib} GiB, ${system}, Node ${node}${scale === "full" ? "" : `; scale: ${scale}`}`,
     `- Workers for Cloudflare run on workerd, without a proxy in front of it`,
     `- CPU is user and system time of the server's process, from \`/proc\``,
-    `- The load generator reads the sockets on separate threads. ${bottleneck}`,
+    `- The load generator reads the sockets on separate threads.${bottleneck(table)}`,
     ...(worker ? [`- Roomcast's worker is ${worker.gzipped_kb} kB gzipped`] : []),
     ...failed.map(({ run, scenario, peer, why }) => {
       return `- **Failed**: ${scenario} with ${peer} in run ${run}: ${why.split("\n")[0]}`;
     }),
-    `- \`make bench\` repeats the benchmark, and writes the figures of every run to \`target/bench/results.json\`. \`make bench ARGS='--runs 1 --only burst --peers roomcast,ws --quick'\` runs a part of it\n`,
+    `- \`make bench\` repeats the benchmark${duration}, and writes the figures of every run to \`target/bench/results.json\`. \`make bench ARGS='--runs 1 --only burst --peers roomcast,ws --quick'\` runs a part of it\n`,
   ].join("\n");
 }
 
@@ -77,6 +65,27 @@ function introduction(
  */
 const BUSY = 0.8;
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
+
+function bottleneck(table: Table): string {
+  const [most, ...others] = table.busiest();
+  if (!most) return "";
+  if (most.busiest <= BUSY)
+    return ` Its busiest thread used at most ${percent(most.busiest)} of a core`;
+  const busy = [most, ...others.filter(({ busiest }) => busiest > BUSY)];
+  const named = busy.map(({ scenario, peer, busiest }) => {
+    return `${scenario} with ${peer} (${percent(busiest)})`;
+  });
+  return ` In these measurements, its busiest thread used more than ${percent(BUSY)} of a core and may have been the bottleneck: ${named.join(", ")}`;
+}
+
+/** Returns a sentence about the scenarios that are not part of all runs. */
+function fewerRuns(table: Table, runs: number): string {
+  const few = sections.flatMap(({ scenario, title }) => {
+    const own = table.runs(scenario);
+    return own > 0 && own < runs ? [`${title} ${own}`] : [];
+  });
+  return few.length === 0 ? "" : `Some scenarios had fewer runs: ${few.join(", ")}. `;
+}
 
 function aimsOf(table: Table, { worker }: Results): string {
   const rows = aims(table, worker).map((aim) => {

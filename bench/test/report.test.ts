@@ -32,6 +32,7 @@ const RESULTS: Results = {
   date: "2026-11-22T08:10:51.053Z",
   scale: "full",
   runs: 3,
+  took_s: 2250,
   machine: { cpu: "CPU", cores: 4, memory_gib: 24, system: "linux 6", node: "22.0.0" },
   peers: [
     { name: "roomcast", title: "Roomcast", version: "0.1.0", setup: "defaults", lacks: [] },
@@ -44,7 +45,7 @@ const RESULTS: Results = {
     measured(2, "burst", "roomcast", { deliveries_per_s: 90 }),
     measured(2, "burst", "plain", { deliveries_per_s: 10, load_busiest: 0.9 }),
     measured(3, "burst", "roomcast", { deliveries_per_s: 5000 }),
-    measured(3, "burst", "plain", { deliveries_per_s: 200 }),
+    measured(3, "burst", "plain", { deliveries_per_s: 200, load_busiest: 0.85 }),
     measured(1, "rows", "roomcast", { at: "single", rows_per_million_events: 1e6 }),
     measured(1, "rows", "plain", { at: "single", rows_per_million_events: 2e6 }),
     measured(1, "token", "roomcast", { ...tokenFigures(1200, 900), at: "HS256" }),
@@ -96,7 +97,8 @@ describe("the report", () => {
     assert.match(picture, />10\.0×</);
   });
 
-  test("names the scenarios with fewer runs", () => {
+  test("names the scenarios with fewer runs, and the duration", () => {
+    assert.match(text, /repeats the benchmark in 38 minutes,/);
     assert.match(text, /fewer runs: The cost of a token 1, Billed rows 1\. Figures/);
   });
 
