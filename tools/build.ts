@@ -71,6 +71,7 @@ function bundle(): void {
     absWorkingDir: resolve(STAGING),
     entryPoints: [resolve("src/edge/entry.js")],
     alias: { wasm: generated },
+    inject: [resolve("src/edge/microtask.js")],
     external: ["cloudflare:workers", "./index_bg.wasm"],
     outfile: "index.js",
     allowOverwrite: true,
