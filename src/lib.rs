@@ -14,7 +14,7 @@
 //! | | step | in |
 //! | --- | --- | --- |
 //! | 1 | **The upgrade arrives** and is mapped to a route. | `edge::worker`, [`route`] |
-//! | 2 | **The upgrade is authenticated:** the token is verified, and its claims determine the grant in this room. A rejected request does not load the room. | [`auth::extract`], [`auth::verify`] |
+//! | 2 | **The upgrade is authenticated:** the token is verified, and its claims determine the grant in this room. A rejected request does not load the room. | [`auth::extract`], [`auth::Verifier`] |
 //! | 3 | The worker forwards the upgrade to the room's object, with alice's identity in a header that only the worker can set. | `edge::request` |
 //! | 4 | The room's object accepts the socket, and the new session joins the room. The session is saved in the socket's attachment. | `edge::room_object`, [`room`]`::join`, [`session`] |
 //! | 5 | **The publish frame arrives.** The frame is counted, decoded, and checked against the grant. | [`room`]`::frames`, [`guard`], [`protocol::ClientFrame`] |

@@ -211,6 +211,10 @@ pub const REPLAY_FRAMES_AT_ONCE: usize = 4;
 /// If the object is lost during a replay or a change of the members, the alarm
 /// continues this work after this time.
 pub const REPLAY_RESTART_MS: u64 = 5_000;
+/// Maximum number of verified tokens that an isolate caches.
+pub const CACHED_TOKENS: usize = 1_000;
+/// Maximum total size of the cached tokens and their claims.
+pub const CACHED_TOKENS_BYTES: usize = MIB;
 /// Maximum number of users whose publishes a room counts at the same time. The
 /// same maximum applies to users whose reads a room counts.
 pub const USERS_COUNTED: usize = 10_000;

@@ -23,6 +23,8 @@ pub struct Claims {
     /// the year 262142. In JavaScript, this time is still an exact number of
     /// milliseconds.
     pub expires_at: Millis,
+    /// The token's `nbf`, without the leeway. 0 if the token has no `nbf`.
+    not_before: Millis,
     rooms: Rooms,
 }
 
@@ -69,7 +71,8 @@ impl Claims {
         let written: Written<'_> = json::object(payload).ok_or(TokenError::NoClaims)?;
         let user = required(written.sub, TokenError::Subject)?;
         let NumericDate(expires_at) = required(written.exp, TokenError::Expiry)?;
-        let not_before: Option<NumericDate> = optional(written.nbf, TokenError::NotBefore)?;
+        let not_before = optional(written.nbf, TokenError::NotBefore)?;
+        let not_before = not_before.map_or(Millis::new(0), |NumericDate(time)| time);
         let _unused: Option<NumericDate> = optional(written.iat, TokenError::IssuedAt)?;
         let rooms = match optional(written.rooms, TokenError::Rooms)? {
             Some(rooms) => rooms,
@@ -77,10 +80,31 @@ impl Claims {
             None => policy.rules.rooms(json::object(payload).ok_or(TokenError::NoClaims)?)?,
         };
         check_policy(&written, policy)?;
-        check_time(expires_at, not_before.map(|NumericDate(date)| date), now)?;
+        let claims = Self { user, expires_at, not_before, rooms };
+        claims.check_time(now)?;
+        Ok(claims)
+    }
 
-        let expires_at = Millis::new(expires_at.timestamp_millis().unsigned_abs());
-        Ok(Self { user, expires_at, rooms })
+    /// Compares the dates with `now`, using `jwt-compact`. This module parses
+    /// the dates itself, since `jwt-compact` would truncate them to whole
+    /// seconds. Another reason is that an error of `jwt-compact` would not name
+    /// the invalid claim.
+    pub(super) fn check_time(&self, now: Millis) -> Result<(), TokenError> {
+        const LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed());
+        // `jwt-compact` still accepts a token at exactly `exp` + leeway. RFC
+        // 7519, 4.1.4 does not allow that, so the leeway for `jwt-compact` is
+        // 1 ms shorter.
+        const EXPIRY_LEEWAY: TimeDelta =
+            TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed() - 1);
+        let now = date(now).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let times = |leeway| TimeOptions::new(leeway, || now);
+
+        let mut dates = jwt_compact::Claims::empty();
+        dates.expiration = date(self.expires_at);
+        dates.not_before = date(self.not_before);
+        dates.validate_maturity(&times(LEEWAY)).map_err(|_| TokenError::NotYetValid)?;
+        dates.validate_expiration(&times(EXPIRY_LEEWAY)).map_err(|_| TokenError::Expired)?;
+        Ok(())
     }
 
     /// Reads the claims that the operator's `authenticate` returned as JSON.
@@ -93,7 +117,12 @@ impl Claims {
             expires_at: Millis,
         }
         let Answer { user, rooms, expires_at } = serde_json::from_str(json)?;
-        Ok(Self { user, expires_at, rooms })
+        Ok(Self { user, expires_at, not_before: Millis::new(0), rooms })
+    }
+
+    /// Returns about how many bytes the claims take in memory.
+    pub(super) fn size(&self) -> usize {
+        size_of::<Self>().saturating_add(self.user.as_str().len()).saturating_add(self.rooms.size())
     }
 
     /// Returns whether the claims are expired, with the leeway of a token.
@@ -125,33 +154,6 @@ fn check_policy(written: &Written<'_>, policy: &Policy) -> Result<(), TokenError
     Ok(())
 }
 
-/// Compares the dates with `now`, using `jwt-compact`. This module parses the
-/// dates itself, since `jwt-compact` would truncate them to whole seconds.
-/// Another reason is that an error of `jwt-compact` would not name the invalid
-/// claim.
-fn check_time(
-    expires_at: DateTime<Utc>,
-    not_before: Option<DateTime<Utc>>,
-    now: Millis,
-) -> Result<(), TokenError> {
-    const LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed());
-    // `jwt-compact` still accepts a token at exactly `exp` + leeway. RFC 7519,
-    // 4.1.4 does not allow that, so the leeway for `jwt-compact` is 1 ms
-    // shorter.
-    const EXPIRY_LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed() - 1);
-    let now = date(now.get().cast_signed()).unwrap_or(DateTime::<Utc>::MAX_UTC);
-    let times = |leeway| TimeOptions::new(leeway, || now);
-
-    let mut dates = jwt_compact::Claims::empty();
-    dates.expiration = Some(expires_at);
-    dates.not_before = not_before;
-    if not_before.is_some() {
-        dates.validate_maturity(&times(LEEWAY)).map_err(|_| TokenError::NotYetValid)?;
-    }
-    dates.validate_expiration(&times(EXPIRY_LEEWAY)).map_err(|_| TokenError::Expired)?;
-    Ok(())
-}
-
 fn optional<'a, T: Deserialize<'a>>(
     claim: Option<&'a RawValue>,
     wrong: TokenError,
@@ -169,10 +171,17 @@ fn required<'a, T: Deserialize<'a>>(
 /// A NumericDate (RFC 7519, section 2): seconds since the Unix epoch, with an
 /// optional fraction. The parsed date is precise to the millisecond. The
 /// largest date is in the year 262142, the last year that `DateTime` supports.
-struct NumericDate(DateTime<Utc>);
+struct NumericDate(Millis);
 
-fn date(ms: i64) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_millis(ms)
+impl NumericDate {
+    fn of<E: Error>(ms: Option<u64>) -> Result<Self, E> {
+        let time = ms.map(Millis::new).filter(|time| date(*time).is_some());
+        time.map(Self).ok_or_else(|| E::custom("a time out of range"))
+    }
+}
+
+fn date(time: Millis) -> Option<DateTime<Utc>> {
+    i64::try_from(time.get()).ok().and_then(DateTime::from_timestamp_millis)
 }
 
 impl<'de> Deserialize<'de> for NumericDate {
@@ -186,17 +195,16 @@ impl<'de> Deserialize<'de> for NumericDate {
             }
 
             fn visit_u64<E: Error>(self, seconds: u64) -> Result<NumericDate, E> {
-                let ms = i64::try_from(seconds).ok().and_then(|seconds| seconds.checked_mul(1_000));
-                ms.and_then(date).map(NumericDate).ok_or_else(|| E::custom("a time too far"))
+                NumericDate::of(seconds.checked_mul(1_000))
             }
 
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "`as` saturates, so the result is rejected"
+                clippy::cast_sign_loss,
+                reason = "the number is not negative, and `as` saturates, so a large one is rejected"
             )]
             fn visit_f64<E: Error>(self, seconds: f64) -> Result<NumericDate, E> {
-                let ms = (seconds >= 0.0).then_some((seconds * 1_000.0) as i64);
-                ms.and_then(date).map(NumericDate).ok_or_else(|| E::custom("a time out of range"))
+                NumericDate::of((seconds >= 0.0).then_some((seconds * 1_000.0) as u64))
             }
         }
         from.deserialize_any(Number)

@@ -23,6 +23,9 @@
 //!    returns the rights in a room. The rights come from the claim `rooms`. If a
 //!    token has no such claim, they come from the operator's [`GrantRules`].
 //!
+//! [`Verifier`] performs the steps 2 and 3 once for each token: it caches the
+//! verified tokens, and only compares their dates again.
+//!
 //! `jwt-compact` implements the format, the algorithms and the comparison of
 //! times. This module implements the rules above. These rules are stricter than
 //! the rules of a general library, and each error names the broken rule.
@@ -46,6 +49,8 @@ mod refetch;
 mod room_template;
 mod rooms;
 mod token;
+mod verified_tokens;
+mod verifier;
 
 pub use claims::{Claims, Policy};
 pub use error::TokenError;
@@ -58,3 +63,4 @@ pub use origins::Origins;
 pub use public_rooms::PublicRooms;
 pub use refetch::Refetch;
 pub use token::{check_form, verify};
+pub use verifier::Verifier;

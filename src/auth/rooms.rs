@@ -2,15 +2,17 @@
 //! `rooms`.
 
 use std::fmt;
+use std::rc::Rc;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::protocol::{Grant, Pattern, RoomName};
 
 /// The patterns of a token, each with its grant. The default value has no
-/// patterns, so it grants no rights.
+/// patterns, so it grants no rights. Clones share the patterns, since the
+/// claims of a cached token are cloned for each use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rooms(Vec<(Pattern, Grant)>);
+pub struct Rooms(Rc<[(Pattern, Grant)]>);
 
 impl Rooms {
     /// Returns the combined rights of all patterns that match the room.
@@ -19,6 +21,14 @@ impl Rooms {
             .iter()
             .filter(|(pattern, _)| pattern.matches(room))
             .fold(Grant::NONE, |sum, (_, grant)| sum.union(*grant))
+    }
+
+    /// Returns about how many bytes the patterns take in memory.
+    pub fn size(&self) -> usize {
+        let size = |(pattern, _): &(Pattern, Grant)| {
+            size_of::<(Pattern, Grant)>().saturating_add(pattern.text_bytes())
+        };
+        self.0.iter().map(size).sum()
     }
 }
 
@@ -52,7 +62,7 @@ impl<'de> Deserialize<'de> for Rooms {
                     }
                     rooms.push((pattern, grant));
                 }
-                Ok(Rooms(rooms))
+                Ok(Rooms(rooms.into()))
             }
         }
         from.deserialize_map(Patterns)

@@ -1,20 +1,19 @@
 //! The operator's configuration, which is read once in each isolate.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use worker::{Env, console_error};
 
 use super::hooks::Hooks;
 use super::platform::variable;
-use crate::auth::{GrantRules, Keys, KeysUrl, Origins, Policy, PublicRooms};
+use crate::auth::{GrantRules, Keys, KeysUrl, Origins, Policy, PublicRooms, Verifier};
 use crate::settings::RoomSettings;
 
 pub struct Config {
     pub hooks: Hooks,
-    pub keys: Keys,
+    pub verifier: Rc<RefCell<Verifier>>,
     pub jwks_url: Option<KeysUrl>,
-    pub policy: Policy,
     pub origins: Origins,
     pub public_rooms: PublicRooms,
     pub settings: RoomSettings,
@@ -59,15 +58,15 @@ impl Config {
             variable(env, "ROOM_SETTINGS").map(|json| RoomSettings::parse(&json)).transpose()?;
         let public_rooms =
             variable(env, "PUBLIC_ROOMS").map(|json| PublicRooms::parse(&json)).transpose()?;
+        let policy = Policy {
+            issuer: variable(env, "JWT_ISSUER"),
+            audience: variable(env, "JWT_AUDIENCE"),
+            rules: rules.unwrap_or_default(),
+        };
         Ok(Self {
             hooks,
-            keys,
+            verifier: Rc::new(RefCell::new(Verifier::new(keys, policy))),
             jwks_url,
-            policy: Policy {
-                issuer: variable(env, "JWT_ISSUER"),
-                audience: variable(env, "JWT_AUDIENCE"),
-                rules: rules.unwrap_or_default(),
-            },
             origins: Origins::parse(&variable(env, "ALLOWED_ORIGINS").unwrap_or_default())?,
             public_rooms: public_rooms.unwrap_or_default(),
             settings: settings.unwrap_or_default(),

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::future::pending;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -17,23 +18,16 @@ use super::hooks::Authentication;
 use super::platform::{self, now};
 use super::request::read;
 use super::timer::sleep;
-use crate::auth::{Claims, KeyError, Keys, KeysUrl, Refetch, TokenError, verify};
+use crate::auth::{Claims, KeyError, Keys, KeysUrl, Refetch, TokenError, Verifier};
 use crate::code::{Code, Refusal};
 
 /// The maximum time that an issuer may take to answer. An issuer that does not
 /// answer must not block a socket for longer than this time.
 const FETCH_TIMEOUT: Duration = Duration::from_millis(Refetch::FETCH_TIMEOUT_MS);
 
-#[derive(Default)]
-struct Fetched {
-    keys: Keys,
-    refetch: Refetch,
-    /// A promise that resolves when the latest fetch has ended.
-    ended: Option<Promise>,
-}
-
 thread_local! {
-    static FETCHED: RefCell<Fetched> = RefCell::default();
+    /// A promise that resolves when the latest fetch has ended.
+    static FETCH_ENDED: RefCell<Option<Promise>> = const { RefCell::new(None) };
 }
 
 /// Verifies a token without waiting. Returns `None` if the operator's function
@@ -44,7 +38,8 @@ pub fn claims_without_wait(config: &Config, token: &str) -> Option<Result<Claims
 }
 
 fn check_without_fetch(config: &Config, token: &str) -> Option<Result<Claims, Refusal>> {
-    match check(config, token) {
+    let checked = config.verifier.borrow_mut().verify(token, now());
+    match checked {
         Err(TokenError::UnknownKey { .. }) if is_worth_waiting(config) => None,
         Err(TokenError::UnknownKey { .. }) if needs_first_fetch(config) => Some(Err(no_keys())),
         checked => Some(checked.map_err(|error| error.refusal())),
@@ -105,28 +100,12 @@ fn no_keys() -> Refusal {
     Refusal::new(Code::Internal, "the keys of the issuer are unavailable; try again")
 }
 
-/// Verifies a token. The configured keys are tried first, so that a token with
-/// the id of a configured key causes no fetch.
-fn check(config: &Config, token: &str) -> Result<Claims, TokenError> {
-    match verify(token, &config.keys, &config.policy, now()) {
-        Err(TokenError::UnknownKey { kid }) if config.jwks_url.is_some() => {
-            FETCHED.with_borrow(|fetched| {
-                if fetched.refetch.should_fetch(now()) {
-                    return Err(TokenError::UnknownKey { kid });
-                }
-                verify(token, &fetched.keys, &config.policy, now())
-            })
-        }
-        checked => checked,
-    }
-}
-
 fn is_worth_waiting(config: &Config) -> bool {
-    config.jwks_url.is_some() && FETCHED.with_borrow(|fetched| fetched.refetch.should_wait(now()))
+    config.jwks_url.is_some() && config.verifier.borrow().refetch.should_wait(now())
 }
 
 fn needs_first_fetch(config: &Config) -> bool {
-    config.jwks_url.is_some() && FETCHED.with_borrow(|fetched| !fetched.refetch.has_keys())
+    config.jwks_url.is_some() && !config.verifier.borrow().refetch.has_keys()
 }
 
 /// Fetches the keys. One caller fetches them, and the other callers wait for
@@ -135,11 +114,13 @@ fn needs_first_fetch(config: &Config) -> bool {
 /// has a timeout.
 async fn fetch_keys(config: &Config) {
     let Some(url) = &config.jwks_url else { return };
-    let ended = FETCHED.with_borrow_mut(|fetched| match &fetched.ended {
-        Some(ended) if fetched.refetch.is_fetching(now()) => ended.clone(),
+    let verifier = &config.verifier;
+    let ended = FETCH_ENDED.with_borrow_mut(|ended| match ended {
+        Some(ended) if verifier.borrow().refetch.is_fetching(now()) => ended.clone(),
         _ => {
-            fetched.refetch.start(now());
-            fetched.ended.insert(future_to_promise(replace_keys(url.clone()))).clone()
+            verifier.borrow_mut().refetch.start(now());
+            let replacing = replace_keys(url.clone(), Rc::clone(verifier));
+            ended.insert(future_to_promise(replacing)).clone()
         }
     });
     let ended = Box::pin(async move {
@@ -153,28 +134,29 @@ async fn fetch_keys(config: &Config) {
     select(ended, Box::pin(sleep(FETCH_TIMEOUT))).await;
 }
 
-async fn replace_keys(url: KeysUrl) -> Result<JsValue, JsValue> {
+async fn replace_keys(url: KeysUrl, verifier: Rc<RefCell<Verifier>>) -> Result<JsValue, JsValue> {
     let set = fetch(&url).await;
-    FETCHED.with_borrow_mut(|fetched| {
-        match set.and_then(|set| fetched.keys.replace_set(&set).map_err(|wrong| wrong.to_string()))
-        {
-            Ok(()) => {
-                for skipped in fetched.keys.skipped() {
-                    console_error!("JWKS_URL: {skipped}");
-                }
-                fetched.refetch.succeeded(now());
-            }
-            Err(cause) => {
-                let meanwhile = if fetched.refetch.has_keys() {
-                    "the keys that were fetched last stay in use"
-                } else {
-                    "none were fetched yet, so tokens that need them get `internal`"
-                };
-                console_error!("JWKS_URL: {cause}; {meanwhile}");
-                fetched.refetch.failed(now());
+    let mut verifier = verifier.borrow_mut();
+    let replaced = set.and_then(|set| {
+        let skipped = verifier.replace_fetched_keys(&set, now());
+        skipped.map(<[_]>::to_vec).map_err(|wrong| wrong.to_string())
+    });
+    match replaced {
+        Ok(skipped) => {
+            for skipped in skipped {
+                console_error!("JWKS_URL: {skipped}");
             }
         }
-    });
+        Err(cause) => {
+            let meanwhile = if verifier.refetch.has_keys() {
+                "the keys that were fetched last stay in use"
+            } else {
+                "none were fetched yet, so tokens that need them get `internal`"
+            };
+            console_error!("JWKS_URL: {cause}; {meanwhile}");
+            verifier.refetch.failed(now());
+        }
+    }
     Ok(JsValue::UNDEFINED)
 }
 

@@ -47,6 +47,15 @@ impl Pattern {
             Self::Exactly(name) => name == room,
         }
     }
+
+    /// Returns the length of the text that the pattern contains.
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Every => 0,
+            Self::Under { length, .. } => *length,
+            Self::Exactly(name) => name.as_str().len(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Socket } from "./client.ts";
 import { EventStream } from "./event-stream.ts";
 import {
@@ -17,7 +18,7 @@ import {
   shared,
   goodToken,
 } from "./issuer.ts";
-import { seconds, sign } from "./jwt.ts";
+import { endsIn, seconds, sign } from "./jwt.ts";
 import { Runtime, SECRET } from "./runtime.ts";
 
 let runtime: Runtime;
@@ -178,6 +179,19 @@ describe("a token is read from the first of its five sources that is present", (
     const headers = { origin: APP, cookie };
     assert.equal((await fetch(`${other.url}/rooms/r/events`, { headers })).status, 401);
   });
+});
+
+test("a token that expires between two publishes is rejected from then on", async () => {
+  const claims = goodExcept({ exp: endsIn(3), rooms: { expiring: ["publish"] } });
+  const headers = { authorization: `Bearer ${sign(claims, SECRET)}` };
+  const publish = () =>
+    fetch(eventsUrl("expiring"), { method: "POST", headers, body: '{"name":"n","data":1}' });
+  assert.equal((await publish()).status, 201);
+  let answer = await publish();
+  for (; answer.status === 201; answer = await publish()) await sleep(20);
+  assert.equal(answer.status, 401);
+  assert.equal(((await answer.json()) as { error: { code: string } }).error.code, "token_expired");
+  assert(Date.now() / 1000 >= Number(claims.exp) + 30, "the token was rejected too early");
 });
 
 test("the worker's internal headers are ignored in requests of clients", async () => {

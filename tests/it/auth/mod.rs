@@ -10,3 +10,4 @@ mod properties;
 mod refetch;
 mod rooms;
 mod token_sources;
+mod verifier;
