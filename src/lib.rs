@@ -13,7 +13,7 @@
 //!
 //! | | step | in |
 //! | --- | --- | --- |
-//! | 1 | **The upgrade arrives** and is mapped to a route. | `edge::worker`, [`route`] |
+//! | 1 | **The upgrade arrives** and is mapped to a route. | `edge::worker`, [`request_head`], [`route`] |
 //! | 2 | **The upgrade is authenticated:** the token is verified, and its claims determine the grant in this room. A rejected request does not load the room. | [`auth::extract`], [`auth::Verifier`] |
 //! | 3 | The worker forwards the upgrade to the room's object, with alice's identity in a header that only the worker can set. | `edge::request` |
 //! | 4 | The room's object accepts the socket, and the new session joins the room. The session is saved in the socket's attachment. | `edge::room_object`, [`room`]`::join`, [`session`] |

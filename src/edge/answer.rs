@@ -1,8 +1,7 @@
 //! HTTP responses, CORS headers, and the closing of refused sockets.
 
-use js_sys::{Object, Reflect};
 use wasm_bindgen::JsValue;
-use worker::web_sys::{Response, ResponseInit};
+use worker::web_sys::{Headers, Response, ResponseInit};
 use worker::{Error, Result, WebSocket, WebSocketPair, console_error};
 
 use super::platform::{self, RoomAnswer};
@@ -15,24 +14,6 @@ use crate::room::Answer;
 /// subprotocols and the response selects none of them, the client fails the
 /// WebSocket connection.
 pub const SUBPROTOCOL: &str = "roomcast.v1";
-
-thread_local! {
-    /// The headers of a JSON body. Setting them one by one would cost more than
-    /// the rest of a response.
-    static JSON_HEADERS: Object = headers(&[
-        ("content-type", "application/json"),
-        ("cache-control", "no-store"),
-    ]);
-}
-
-fn headers(all: &[(&str, &str)]) -> Object {
-    let object = Object::new();
-    for (name, value) in all {
-        // Setting a property of a new object never fails.
-        let _ = Reflect::set(&object, &JsValue::from_str(name), &JsValue::from_str(value));
-    }
-    object
-}
 
 /// The parts of an answer to an HTTP request, as the room passes them to the
 /// worker.
@@ -77,7 +58,7 @@ fn response(status: u16, body: &JsValue, retry_after_s: Option<u32>) -> Result<R
     let init = ResponseInit::new();
     init.set_status(status);
     if !body.is_undefined() {
-        JSON_HEADERS.with(|headers| init.set_headers(headers));
+        platform::JSON_HEADERS.with(|headers| init.set_headers(headers));
     }
     let response = platform::response(body, &init)?;
     if let Some(seconds) = retry_after_s {
@@ -117,7 +98,9 @@ pub fn upgraded(client: &WebSocket, subprotocols: Option<&str>) -> Result<Respon
     let init = ResponseInit::new();
     let mut offered = subprotocols.unwrap_or_default().split(',').map(str::trim);
     if offered.any(|name| name == SUBPROTOCOL) {
-        init.set_headers(&headers(&[("sec-websocket-protocol", SUBPROTOCOL)]));
+        let headers = Headers::new()?;
+        headers.set("sec-websocket-protocol", SUBPROTOCOL)?;
+        init.set_headers(&headers);
     }
     Ok(platform::upgrade_response(client, &init)?)
 }

@@ -6,7 +6,7 @@ use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{ReadableStream, Request, RequestInit, Response, ResponseInit};
+use worker::web_sys::{Headers, ReadableStream, Request, RequestInit, Response, ResponseInit};
 use worker::{Env, State, Storage, WebSocket};
 
 use crate::limits;
@@ -18,6 +18,10 @@ extern "C" {
     /// to `null` if the stream has more than `bytes_max` bytes.
     #[wasm_bindgen(js_name = readStream)]
     pub fn read_stream(stream: &ReadableStream, bytes_max: usize) -> Promise;
+
+    /// The headers of a JSON body.
+    #[wasm_bindgen(thread_local_v2)]
+    pub static JSON_HEADERS: Headers;
 }
 
 #[wasm_bindgen]
