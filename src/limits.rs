@@ -97,12 +97,11 @@ pub const CONNECTION_WINDOW_BYTES: u64 = MIB as u64;
 /// The interval at which a connection checks how many bytes the client has not
 /// read yet.
 pub const UNREAD_CHECK_MS: u64 = 250;
-/// If the reader of a stream has read this many bytes, the worker reports them
-/// to the room immediately.
-pub const SEEN_AT_ONCE_BYTES: usize = 64 * KIB;
-/// If the reader has read fewer bytes than `SEEN_AT_ONCE_BYTES`, the worker
-/// reports them after this time.
-pub const SEEN_AFTER_MS: u64 = 1_000;
+/// Each time the reader of a stream has read this many bytes, the worker reports
+/// them to the room. A client with a socket of its own does the same: it reports
+/// a quarter of the window. Frames that wait for the reader are combined into
+/// one chunk until the chunk has this size.
+pub const SEEN_BYTES: usize = 64 * KIB;
 /// Maximum number of characters in frames without flow control that may wait
 /// for the reader of a stream. These frames are signals and changes of the
 /// members. If a frame arrives when this limit is reached, the stream is

@@ -76,20 +76,11 @@ pub struct Stream {
     /// must send pings, since the room otherwise closes the session.
     entered: bool,
     comment_at: Millis,
-    /// Seq of the newest event that was written. The reader may not have read
-    /// this event yet.
+    /// Seq of the newest event that was written, until it is reported. The
+    /// reader may not have read this event yet.
     written: Option<Seq>,
-    unreported: Unreported,
-}
-
-/// The events that no `seen` frame has reported to the room yet.
-#[derive(Default)]
-struct Unreported {
-    /// Seq of the newest event that the reader has read.
-    seq: Option<Seq>,
-    /// Number of bytes of the frames that were written since the last report.
-    bytes: usize,
-    report_at: Option<Millis>,
+    /// Number of bytes of the frames that were written since the last `seen`.
+    unreported_bytes: usize,
 }
 
 /// Number of characters in frames without flow control that wait for the
@@ -117,22 +108,18 @@ impl UnpacedBuffer {
     }
 }
 
-/// An action that is due.
+/// An action that is due: write a [`COMMENT`].
 #[derive(Debug, PartialEq, Eq)]
-pub enum Due {
-    /// Send this `seen` frame to the room.
-    Seen(String),
-    /// Write a [`COMMENT`]. If the reader entered the room, `ping` is true. In
-    /// this case, also send a ping to the room.
-    Comment { ping: bool },
+pub struct CommentDue {
+    /// Whether to send a ping to the room too, since the reader entered.
+    pub ping: bool,
 }
 
 impl Stream {
     /// Creates a stream, and returns the stream together with its first text.
     pub fn begin(stream_start: &StreamStart, entered: bool, now: Millis) -> (Self, String) {
         let comment_at = now.plus(limits::COMMENT_MS);
-        let mut stream =
-            Self { entered, comment_at, written: None, unreported: Unreported::default() };
+        let mut stream = Self { entered, comment_at, written: None, unreported_bytes: 0 };
         let mut text = String::new();
         if stream_start.resets == 0 {
             block(&mut text, stream_start.start, None, None);
@@ -143,12 +130,10 @@ impl Stream {
         (stream, text)
     }
 
-    /// Returns the text that the stream must write for a frame. The text is
+    /// Appends the text that the stream must write for a frame. The text is
     /// empty if readers of a stream don't receive this kind of frame.
-    pub fn frame(&mut self, frame: &str) -> String {
-        let mut text = String::new();
-        self.write(&mut text, frame, false);
-        text
+    pub fn append(&mut self, text: &mut String, frame: &str) {
+        self.write(text, frame, false);
     }
 
     /// Writes a frame. A `gap` has an `id` only if no `state` follows the
@@ -163,7 +148,7 @@ impl Stream {
                     block(text, Some(Position { epoch, seq }), None, Some(event));
                 }
                 self.written = Some(seq);
-                self.unreported.bytes = self.unreported.bytes.saturating_add(frame.len());
+                self.unreported_bytes = self.unreported_bytes.saturating_add(frame.len());
             }
             Some(RoomFrame::Gap { at }) => {
                 block(text, gap_is_alone.then_some(at), Some("gap"), Some(frame));
@@ -184,37 +169,33 @@ impl Stream {
         }
     }
 
-    /// Records that the reader has read the text that was written.
-    pub fn record_read(&mut self, now: Millis) {
-        let Some(seq) = self.written.take() else { return };
-        self.unreported.seq = Some(seq);
-        // Events are reported together, since a `seen` frame for each event
-        // would cost as much as the event.
-        let later = match self.unreported.bytes < limits::SEEN_AT_ONCE_BYTES {
-            true => now.plus(limits::SEEN_AFTER_MS),
-            false => now,
-        };
-        self.unreported.report_at =
-            Some(self.unreported.report_at.map_or(later, |at| at.min(later)));
+    /// Records that the reader has read the text that was written. Returns the
+    /// `seen` frame that the worker must send to the room, if any.
+    ///
+    /// Without a `seen`, at most [`limits::SEEN_BYTES`] are in flight. This is a
+    /// quarter of the window, so the room still sends the next frame, whatever
+    /// its size is. A `seen` for each event would cost as much as the event.
+    pub fn record_read(&mut self) -> Option<String> {
+        if self.unreported_bytes < limits::SEEN_BYTES {
+            return None;
+        }
+        self.unreported_bytes = 0;
+        self.written.take().map(|seq| format!(r#"{{"type":"seen","seq":{seq}}}"#))
     }
 
-    /// Returns an action that is due at this time, if any.
-    pub fn due(&mut self, now: Millis) -> Option<Due> {
-        if self.unreported.report_at.is_some_and(|at| at <= now) {
-            let taken = std::mem::take(&mut self.unreported);
-            return taken.seq.map(|seq| Due::Seen(format!(r#"{{"type":"seen","seq":{seq}}}"#)));
+    /// Returns the comment that is due at this time, if any.
+    pub fn due(&mut self, now: Millis) -> Option<CommentDue> {
+        if now < self.comment_at {
+            return None;
         }
-        if self.comment_at <= now {
-            self.comment_at = now.plus(limits::COMMENT_MS);
-            return Some(Due::Comment { ping: self.entered });
-        }
-        None
+        self.comment_at = now.plus(limits::COMMENT_MS);
+        Some(CommentDue { ping: self.entered })
     }
 
-    /// Returns the time at which the next action is due. At that time, the edge
-    /// calls [`Stream::due`].
+    /// Returns the time at which the next comment is due. At that time, the
+    /// edge calls [`Stream::due`].
     pub fn next_due(&self) -> Millis {
-        self.unreported.report_at.map_or(self.comment_at, |at| at.min(self.comment_at))
+        self.comment_at
     }
 }
 

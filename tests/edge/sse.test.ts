@@ -268,6 +268,19 @@ describe("a room with only stream readers", { concurrency: true }, () => {
     assert.equal(await room.runtime.evict("r"), false, "the room is still hibernating");
   });
 
+  test("is not woken by a `seen` after a few small events", async (t) => {
+    const room = await Room.of(t);
+    const stream = await EventStream.open(`${room.url}/events`, { token });
+    t.after(() => stream.drop());
+    await stream.waitForPosition();
+    for (const data of [1, 2, 3]) await room.publish({ name: "n", data });
+    for (const seq of [1, 2, 3]) assert.equal((await stream.nextJson()).seq, seq);
+    await room.runtime.evict("r");
+    // An earlier version sent a `seen` one second after an event.
+    await sleep(3_000);
+    assert.equal(await room.runtime.evict("r"), false, "the room is still hibernating");
+  });
+
   test("closes the sessions of a thousand disconnected readers", async (t) => {
     const room = await Room.of(t);
     const streams: EventStream[] = [];
@@ -294,6 +307,17 @@ describe("a room with only stream readers", { concurrency: true }, () => {
     await stream.waitForPosition();
     stream.drop();
     await room.waitForSessions(0, COMMENTED_WITHIN_MS);
+  });
+
+  test("closes the session of a reader that is reset between two events, before the next event", async (t) => {
+    const room = await Room.of(t);
+    const stream = await EventStream.open(`${room.url}/events`, { token });
+    await stream.waitForPosition();
+    await room.publish({ name: "n", data: 1 });
+    assert.equal((await stream.nextJson()).seq, 1);
+    stream.response.socket.resetAndDestroy();
+    // The next write to the stream would be a comment after 25 s.
+    await room.waitForSessions(0, 20_000);
   });
 
   // Limits: STREAM_START_TIMEOUT_MS.

@@ -4,7 +4,7 @@
 use roomcast::code::Code;
 use roomcast::limits;
 use roomcast::protocol::{Begin, Position};
-use roomcast::sse::{BARRIER, COMMENT, Due, Stream, StreamStart, UnpacedBuffer, closed};
+use roomcast::sse::{BARRIER, COMMENT, CommentDue, Stream, StreamStart, UnpacedBuffer, closed};
 use roomcast::time::Millis;
 
 const WELCOME: &str = r#"{"type":"welcome","room":"r","session":"0","user":"alice","epoch":"h7Qk2pXa","seq":57,"grant":["subscribe"],"expires_at":1,"ping_ms":25000}"#;
@@ -48,6 +48,12 @@ fn streaming(begin: Begin, frames: &[&str]) -> (Stream, String) {
     }
     assert_eq!(stream_start.push(PONG.to_owned()), Ok(true));
     Stream::begin(&stream_start, false, start())
+}
+
+fn text_of(stream: &mut Stream, frame: &str) -> String {
+    let mut text = String::new();
+    stream.append(&mut text, frame);
+    text
 }
 
 #[test]
@@ -94,7 +100,7 @@ fn event_with_line_breaks_spans_data_lines() {
     let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
     let written = "{\"seq\":58,\"name\":\"n\",\"data\":{\n  \"a\":\r1,\r\n\"b\":2},\"at\":5,\"from\":\"bob\"}";
     assert_eq!(
-        stream.frame(&events(57, &[written])),
+        text_of(&mut stream, &events(57, &[written])),
         "id: h7Qk2pXa:58\n\
          data: {\"seq\":58,\"name\":\"n\",\"data\":{\n\
          data:   \"a\":\n\
@@ -109,7 +115,7 @@ fn only_frames_for_readers_are_written() {
     let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
     for kind in ["signal", "members", "members:changed"] {
         let frame = format!(r#"{{"type":"{kind}","room":"r"}}"#);
-        assert_eq!(stream.frame(&frame), format!("event: {kind}\ndata: {frame}\n\n"));
+        assert_eq!(text_of(&mut stream, &frame), format!("event: {kind}\ndata: {frame}\n\n"));
     }
     for frame in [
         WELCOME,
@@ -120,15 +126,18 @@ fn only_frames_for_readers_are_written() {
         r#"{"type":"of a later version","room":"r"}"#,
         "not a frame of any room",
     ] {
-        assert_eq!(stream.frame(frame), "", "{frame}");
+        assert_eq!(text_of(&mut stream, frame), "", "{frame}");
     }
 }
 
 #[test]
 fn gap_within_stream_has_no_id_before_state() {
     let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
-    assert_eq!(stream.frame(GAP), format!("event: gap\ndata: {GAP}\n\n"));
-    assert_eq!(stream.frame(STATE), format!("event: state\nid: h7Qk2pXa:57\ndata: {STATE}\n\n"));
+    assert_eq!(text_of(&mut stream, GAP), format!("event: gap\ndata: {GAP}\n\n"));
+    assert_eq!(
+        text_of(&mut stream, STATE),
+        format!("event: state\nid: h7Qk2pXa:57\ndata: {STATE}\n\n")
+    );
 }
 
 #[test]
@@ -163,62 +172,44 @@ fn comment_is_written_every_25_seconds() {
     stream_start.push(WELCOME.to_owned()).unwrap();
     for entered in [false, true] {
         let (mut stream, _) = Stream::begin(&stream_start, entered, start());
-        let mut comments = 0;
-        for second in 0..=100 {
-            let now = start().plus(second * 1_000);
-            stream.frame(&events(57 + second, &[&event(58 + second)]));
-            stream.record_read(now);
-            while let Some(due) = stream.due(now) {
-                match due {
-                    Due::Comment { ping } => {
-                        assert_eq!(ping, entered);
-                        comments += 1;
-                    }
-                    Due::Seen(_) => {}
-                }
-            }
-        }
-        assert_eq!(comments, 4);
+        assert_eq!(stream.next_due(), start().plus(25_000));
+        let seconds = (0..=100).map(|second| start().plus(second * 1_000));
+        let comments: Vec<CommentDue> = seconds.filter_map(|now| stream.due(now)).collect();
+        assert_eq!(comments.len(), 4);
+        assert!(comments.iter().all(|comment| comment.ping == entered));
     }
 }
 
-/// Limits: SEEN_AFTER_MS.
+/// Limits: SEEN_BYTES.
 #[test]
-fn seen_reports_events_that_were_read_not_events_that_were_written() {
-    let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
-    let second = start().plus(limits::SEEN_AFTER_MS);
-    stream.frame(&events(57, &[&event(58), &event(59)]));
-    assert_eq!(stream.due(second), None, "the frame may still be in a buffer");
-    stream.record_read(start());
-    stream.frame(&events(59, &[&event(60)]));
-    assert_eq!(stream.due(start()), None, "one `seen` may report many events");
-    assert_eq!(stream.next_due(), second);
-    assert_eq!(stream.due(second), Some(Due::Seen(r#"{"type":"seen","seq":59}"#.to_owned())));
-    assert_eq!(stream.due(second), None);
-    stream.record_read(second);
-    stream.record_read(second);
-    let third = second.plus(limits::SEEN_AFTER_MS);
-    assert_eq!(stream.due(third), Some(Due::Seen(r#"{"type":"seen","seq":60}"#.to_owned())));
-    stream.record_read(third);
-    assert_eq!(stream.due(third.plus(limits::SEEN_AFTER_MS)), None, "a seq is reported once");
-}
-
-/// Limits: SEEN_AT_ONCE_BYTES.
-#[test]
-fn seen_is_sent_at_once_above_byte_limit() {
-    let frame = |data: &str| {
-        events(57, &[&format!(r#"{{"seq":58,"name":"n","data":"{data}","at":5,"from":"bob"}}"#)])
+fn seen_is_due_each_time_a_quarter_of_the_window_was_read() {
+    assert_eq!(limits::SEEN_BYTES as u64 * 4, limits::BRIDGE_WINDOW_BYTES);
+    let frame = |bytes: usize| {
+        let frame = |data: &str| {
+            events(57, &[&format!(r#"{{"seq":58,"name":"n","data":"{data}","at":5}}"#)])
+        };
+        frame(&"x".repeat(bytes - frame("").len()))
     };
-    let around = frame("").len();
-    for (bytes, due) in [
-        (limits::SEEN_AT_ONCE_BYTES - 1, None),
-        (limits::SEEN_AT_ONCE_BYTES, Some(Due::Seen(r#"{"type":"seen","seq":58}"#.to_owned()))),
-    ] {
-        let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
-        stream.frame(&frame(&"x".repeat(bytes - around)));
-        stream.record_read(start());
-        assert_eq!(stream.due(start()), due, "{bytes} bytes");
+    let seen = Some(r#"{"type":"seen","seq":58}"#.to_owned());
+    let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
+    for _ in 0..2 {
+        text_of(&mut stream, &frame(limits::SEEN_BYTES - 1_000));
+        assert_eq!(stream.record_read(), None);
+        assert_eq!(stream.record_read(), None);
+        text_of(&mut stream, &frame(1_000));
+        assert_eq!(stream.record_read(), seen);
+        assert_eq!(stream.record_read(), None, "a seq is reported once");
     }
+}
+
+#[test]
+fn seen_reports_the_newest_event_of_all_frames_that_were_read() {
+    let (mut stream, _) = streaming(Begin::Head, &[WELCOME]);
+    let large = format!(r#"{{"seq":59,"data":"{}"}}"#, "x".repeat(limits::SEEN_BYTES));
+    text_of(&mut stream, &events(57, &[&event(58), &large]));
+    text_of(&mut stream, &events(59, &[&event(60)]));
+    text_of(&mut stream, SIGNAL);
+    assert_eq!(stream.record_read(), Some(r#"{"type":"seen","seq":60}"#.to_owned()));
 }
 
 /// Limits: UNREAD_CHARACTERS.
@@ -239,9 +230,7 @@ fn unpaced_buffer_accepts_frames_of_any_size_until_full() {
 
 #[test]
 fn events_of_stream_start_are_reported_as_seen() {
-    let (one, frame_of) = (event(42), |one: &str| events(41, &[one]));
-    let (mut stream, _) = streaming(since(41), &[WELCOME, &frame_of(&one)]);
-    stream.record_read(start());
-    let later = start().plus(limits::SEEN_AFTER_MS);
-    assert_eq!(stream.due(later), Some(Due::Seen(r#"{"type":"seen","seq":42}"#.to_owned())));
+    let large = format!(r#"{{"seq":42,"data":"{}"}}"#, "x".repeat(limits::SEEN_BYTES));
+    let (mut stream, _) = streaming(since(41), &[WELCOME, &events(41, &[&large])]);
+    assert_eq!(stream.record_read(), Some(r#"{"type":"seen","seq":42}"#.to_owned()));
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 use js_sys::JsString;
 use wasm_bindgen::{JsCast, JsValue};
@@ -40,7 +40,10 @@ impl Reader {
     ) -> Result<Self, Refusal> {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let into = Rc::clone(&inbox);
-        let on_event = Rc::new(move |event| into.borrow_mut().put(event));
+        let on_event = Rc::new(move |event| {
+            into.borrow_mut().put(event);
+            notify(&into);
+        });
         let socket = rooms.connect(room, identity, start, Some(window), on_event).await?;
         Ok(Self { socket, inbox })
     }
@@ -49,8 +52,19 @@ impl Reader {
         self.socket.send(&JsValue::from_str(text));
     }
 
+    /// Calls `on_event` after each event from now on. `on_event` may drop the
+    /// reader.
+    pub fn notify(&self, on_event: Rc<dyn Fn()>) {
+        self.inbox.borrow_mut().on_event = Some(on_event);
+    }
+
     /// Returns the next event of the socket: a frame, or the end of the socket.
-    /// Returns `None` if no event arrives before the given time.
+    pub fn next(&self) -> Option<ReaderEvent> {
+        self.inbox.borrow_mut().pop()
+    }
+
+    /// Waits for the next event of the socket. Returns `None` if no event
+    /// arrives before the given time.
     pub async fn next_until(&self, until: Millis) -> Option<ReaderEvent> {
         poll_fn(|context| {
             let mut inbox = self.inbox.borrow_mut();
@@ -60,7 +74,8 @@ impl Reader {
             if until <= now() {
                 return Poll::Ready(None);
             }
-            inbox.waker = Some(context.waker().clone());
+            let waker = context.waker().clone();
+            inbox.on_event = Some(Rc::new(move || waker.wake_by_ref()));
             // The timer is reused, because a new timer for each frame would
             // raise the cost of a frame by a fifth.
             if inbox.timer.as_ref().is_none_or(|timer| until < timer.at()) {
@@ -83,7 +98,7 @@ struct Inbox {
     unpaced: UnpacedBuffer,
     close_reason: Option<CloseReason>,
     timer: Option<Timer>,
-    waker: Option<Waker>,
+    on_event: Option<Rc<dyn Fn()>>,
 }
 
 impl Inbox {
@@ -95,13 +110,6 @@ impl Inbox {
             SocketEvent::Ended(close_reason) => {
                 self.close_reason.get_or_insert(close_reason);
             }
-        }
-        self.wake();
-    }
-
-    fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
         }
     }
 
@@ -127,9 +135,16 @@ impl Inbox {
 
 fn fire(inbox: &Weak<RefCell<Inbox>>) {
     if let Some(inbox) = inbox.upgrade() {
-        let mut inbox = inbox.borrow_mut();
-        inbox.timer = None;
-        inbox.wake();
+        inbox.borrow_mut().timer = None;
+        notify(&inbox);
+    }
+}
+
+fn notify(inbox: &RefCell<Inbox>) {
+    // The callback reads from the inbox, so the borrow must end first.
+    let on_event = inbox.borrow().on_event.clone();
+    if let Some(on_event) = on_event {
+        on_event();
     }
 }
 

@@ -1,29 +1,48 @@
 //! A room's events as Server-Sent Events. [`crate::sse`] implements the rules.
 //!
-//! The reader pulls the response body: the next frame from the room is read
-//! only after the reader has read the previous chunk. When a reader
-//! disconnects, the body and the socket to the room are dropped. If the reader
-//! disconnects before it reads the first chunk, the runtime leaves the body to
-//! the garbage collector, which can't close the socket. So a timer of the
-//! request drops the body before the garbage collector does.
+//! The reader requests one chunk at a time. Frames that arrive before it
+//! requests the next chunk wait, and become one chunk. Each event of the room's
+//! socket, each request of the reader and the timer call
+//! [`EventStream::advance`], so a frame needs no task and no promise of its own.
+//!
+//! When the reader disconnects, the socket to the room is closed. If the reader
+//! disconnects before it requests the first chunk, the runtime does not report
+//! this. So a timer closes the socket.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
 
-use futures_util::stream::unfold;
+use futures_channel::oneshot;
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use worker::web_sys::Response as RawResponse;
-use worker::{Error, Response};
 
-use super::super::answer::platform_error;
 use super::super::platform::{now, set_timeout};
 use super::super::room_stubs::RoomStubs;
+use super::super::timer::Timer;
 use super::reader::{Reader, ReaderEvent};
 use super::refusal;
 use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::{Begin, PING, Right, RoomName, StreamQuery};
-use crate::sse::{self, Due, Stream, StreamStart};
+use crate::sse::{self, Stream, StreamStart};
+
+#[wasm_bindgen(module = "/src/edge/bridge/body.js")]
+extern "C" {
+    type Body;
+
+    #[wasm_bindgen(constructor)]
+    fn new(on_reader: &Closure<dyn Fn(bool)>) -> Body;
+
+    #[wasm_bindgen(method, getter)]
+    fn response(this: &Body) -> RawResponse;
+
+    #[wasm_bindgen(method)]
+    fn write(this: &Body, bytes: &[u8]);
+
+    #[wasm_bindgen(method)]
+    fn end(this: &Body);
+}
 
 /// Opens a stream. The response starts after the room has sent all frames that
 /// belong to the start of the stream. So if the room refuses the stream, the
@@ -47,27 +66,7 @@ pub async fn stream(
     reader.send(sse::BARRIER);
     let stream_start = stream_start(&reader, start.begin).await?;
     let (stream, first) = Stream::begin(&stream_start, enter.is_some(), now());
-
-    let body = SseBody { reader, stream, first: Some(first), is_over: false };
-    let unread = Rc::new(Cell::new(Some(body)));
-    let given_up = Rc::clone(&unread);
-    set_timeout(limits::STREAM_START_TIMEOUT_MS, move || drop(given_up.take()));
-    let chunks = unfold(None, move |body: Option<SseBody>| {
-        let unread = Rc::clone(&unread);
-        async move {
-            let mut body = body.or_else(|| unread.take())?;
-            let text = body.next().await?;
-            Some((Ok::<_, Error>(text), Some(body)))
-        }
-    });
-    let response = Response::from_stream(chunks).map_err(platform_error)?;
-    let headers = response.headers();
-    headers.set("content-type", "text/event-stream").map_err(platform_error)?;
-    headers.set("cache-control", "no-store").map_err(platform_error)?;
-    // Without the header `x-accel-buffering`, nginx buffers the stream and
-    // delays its events.
-    headers.set("x-accel-buffering", "no").map_err(platform_error)?;
-    Ok(response.into())
+    Ok(EventStream::open(&rooms, reader, stream, first))
 }
 
 async fn stream_start(reader: &Reader, begin: Begin) -> Result<StreamStart, Refusal> {
@@ -91,47 +90,149 @@ async fn stream_start(reader: &Reader, begin: Begin) -> Result<StreamStart, Refu
     }
 }
 
-struct SseBody {
+/// An open stream. The invocation owns this value until the stream is over.
+/// When the value is dropped, so is the socket to the room.
+struct EventStream {
     reader: Reader,
-    stream: Stream,
-    /// The first chunk, or `None` after this chunk was written.
-    first: Option<String>,
-    is_over: bool,
+    stream: RefCell<Stream>,
+    body: Body,
+    state: Cell<State>,
+    /// Text of the start of the stream, until it is written.
+    first: RefCell<String>,
+    timer: RefCell<Option<Timer>>,
+    over: Cell<Option<oneshot::Sender<()>>>,
+    _on_reader: Closure<dyn Fn(bool)>,
 }
 
-impl SseBody {
-    /// Returns the next chunk. The runtime calls this method when the reader
-    /// has read the previous chunk.
-    async fn next(&mut self) -> Option<String> {
-        if self.is_over || self.first.is_some() {
-            return self.first.take();
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The reader has not requested a chunk yet.
+    Unread,
+    /// The reader is reading a chunk.
+    Reading,
+    /// The reader has read everything and requests a chunk.
+    Requested,
+    Over,
+}
+
+impl EventStream {
+    fn open(rooms: &RoomStubs, reader: Reader, stream: Stream, first: String) -> RawResponse {
+        let (over, is_over) = oneshot::channel();
+        let this = Rc::new_cyclic(|this: &Weak<Self>| {
+            let on_reader = Closure::new(on(this.clone(), Self::on_reader));
+            Self {
+                reader,
+                stream: RefCell::new(stream),
+                body: Body::new(&on_reader),
+                state: Cell::new(State::Unread),
+                first: RefCell::new(first),
+                timer: RefCell::default(),
+                over: Cell::new(Some(over)),
+                _on_reader: on_reader,
+            }
+        });
+        let on_event = on(Rc::downgrade(&this), |this, ()| this.advance());
+        this.reader.notify(Rc::new(move || on_event(())));
+        let give_up = on(Rc::downgrade(&this), |this, ()| {
+            if this.state.get() == State::Unread {
+                this.finish();
+            }
+        });
+        set_timeout(limits::STREAM_START_TIMEOUT_MS, move || give_up(()));
+        let response = this.body.response();
+        // The invocation ends when the socket is closed, not when the reader
+        // disconnects.
+        rooms.wait_until(async move {
+            // This fails only if the sender was dropped, and `this` owns it.
+            let _ = is_over.await;
+            drop(this);
+        });
+        response
+    }
+
+    /// Handles a request for a chunk, or the disconnect of the reader.
+    fn on_reader(self: &Rc<Self>, requests_chunk: bool) {
+        if !requests_chunk {
+            return self.finish();
         }
-        self.stream.record_read(now());
-        loop {
-            match self.stream.due(now()) {
-                Some(Due::Seen(frame)) => self.reader.send(&frame),
-                Some(Due::Comment { ping }) => {
-                    if ping {
-                        self.reader.send(PING);
-                    }
-                    return Some(sse::COMMENT.to_owned());
-                }
-                None => {}
+        if self.state.replace(State::Requested) == State::Reading {
+            let seen = self.stream.borrow_mut().record_read();
+            seen.iter().for_each(|seen| self.reader.send(seen));
+        }
+        self.advance();
+    }
+
+    /// Answers the reader's request for a chunk. If nothing waits for the
+    /// reader, sets the timer for the next comment.
+    fn advance(self: &Rc<Self>) {
+        if self.state.get() != State::Requested {
+            return;
+        }
+        let (text, is_last) = self.chunk();
+        if text.is_empty() {
+            return self.arm();
+        }
+        self.state.set(State::Reading);
+        self.body.write(text.as_bytes());
+        if is_last {
+            self.body.end();
+            self.finish();
+        }
+    }
+
+    /// Returns the text that waits for the reader, and whether this text is the
+    /// last.
+    fn chunk(&self) -> (String, bool) {
+        let mut text = self.first.take();
+        let mut stream = self.stream.borrow_mut();
+        if let Some(comment) = stream.due(now()) {
+            if comment.ping {
+                self.reader.send(PING);
             }
-            match self.reader.next_until(self.stream.next_due()).await {
-                Some(ReaderEvent::Frame(frame)) => {
-                    let text = self.stream.frame(&frame);
-                    if !text.is_empty() {
-                        return Some(text);
-                    }
-                }
+            text.push_str(sse::COMMENT);
+        }
+        while text.len() < limits::SEEN_BYTES {
+            match self.reader.next() {
+                Some(ReaderEvent::Frame(frame)) => stream.append(&mut text, &frame),
                 Some(ReaderEvent::Ended(close_reason)) => {
-                    self.is_over = true;
                     let (code, reason) = close_reason.code_and_reason();
-                    return Some(sse::closed(code, &reason));
+                    text.push_str(&sse::closed(code, &reason));
+                    return (text, true);
                 }
-                None => {}
+                None => break,
             }
+        }
+        (text, false)
+    }
+
+    fn arm(self: &Rc<Self>) {
+        let at = self.stream.borrow().next_due();
+        let mut timer = self.timer.borrow_mut();
+        if timer.as_ref().is_none_or(|timer| at != timer.at()) {
+            let fire = on(Rc::downgrade(self), |this, ()| this.advance());
+            *timer = Some(Timer::set(at, move || fire(())));
+        }
+    }
+
+    /// Lets the invocation drop this value.
+    fn finish(&self) {
+        self.state.set(State::Over);
+        if let Some(over) = self.over.take() {
+            // This fails only if the receiver was dropped with the invocation.
+            let _ = over.send(());
+        }
+    }
+}
+
+/// Returns a callback of a stream. The callback has only a weak reference to
+/// the stream, because the stream owns the sources of its callbacks.
+fn on<T>(
+    stream: Weak<EventStream>,
+    act: impl Fn(&Rc<EventStream>, T) + 'static,
+) -> impl Fn(T) + 'static {
+    move |input| {
+        if let Some(stream) = stream.upgrade() {
+            act(&stream, input);
         }
     }
 }

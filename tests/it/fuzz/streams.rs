@@ -75,7 +75,8 @@ impl Reader {
 
     fn read_new(&mut self, sim: &mut SimRuntime) {
         for frame in std::mem::take(&mut sim.client("rea").frames) {
-            let text = self.stream.frame(&frame);
+            let mut text = String::new();
+            self.stream.append(&mut text, &frame);
             self.parse(&text);
         }
         if sim.client("rea").seq.is_some() {
