@@ -174,7 +174,7 @@ impl Object {
     }
 
     fn accept(
-        &self,
+        self: &Rc<Self>,
         loaded: &mut LoadedRoom,
         session: SessionId,
         socket: WebSocket,
@@ -183,7 +183,9 @@ impl Object {
             console_error!("room {}: {cause:?}", loaded.name);
             Refusal::new(Code::RoomFull, "the room can't accept another socket")
         })?;
-        loaded.sockets.insert(session, socket);
+        if loaded.sockets.open(session, socket) {
+            self.later(0, |object| object.send_first_frames());
+        }
         Ok(())
     }
 
@@ -237,9 +239,11 @@ impl Object {
     }
 
     /// Handles the frames that arrived before a socket closed, and then handles
-    /// the close.
+    /// the close. A socket that closes right after it opened is first sent its
+    /// first frames.
     fn handle_close(self: &Rc<Self>, socket: &WebSocket, code: Option<u16>) {
         self.flush_inbox();
+        self.send_first_frames();
         let removed = self.with_sessions(None, |loaded| {
             let session = loaded.sockets.session(socket);
             session.map(|session| loaded.sockets.remove(session));

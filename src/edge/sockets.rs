@@ -23,6 +23,9 @@ pub struct Sockets {
     /// JavaScript string of that text. Sessions that reconnect at the same time
     /// are sent the same replay frame.
     last_text: Option<(Rc<str>, JsValue)>,
+    /// The frames of sockets that opened in this turn of the event loop
+    /// ([`Sockets::open`]). These frames are not sent yet.
+    opening: BTreeMap<SessionId, Vec<JsValue>>,
 }
 
 impl Sockets {
@@ -51,7 +54,33 @@ impl Sockets {
         (sockets, sessions)
     }
 
-    pub fn insert(&mut self, id: SessionId, socket: WebSocket) {
+    /// Adds a new socket, whose frames wait until [`Sockets::send_first_frames`].
+    /// Returns whether no other socket's frames wait.
+    ///
+    /// If a frame is sent before the object has returned its response, the frame
+    /// waits in the pipe to the client. Such a socket uses 8 kB more memory, for
+    /// as long as it is open.
+    pub fn open(&mut self, id: SessionId, socket: WebSocket) -> bool {
+        self.insert(id, socket);
+        let is_first = self.opening.is_empty();
+        self.opening.insert(id, Vec::new());
+        is_first
+    }
+
+    /// Sends the first frames of new sockets. Removes the sockets that are dead,
+    /// and returns their sessions.
+    pub fn send_first_frames(&mut self) -> Vec<SessionId> {
+        let mut dead = Vec::new();
+        for (id, frames) in std::mem::take(&mut self.opening) {
+            if !frames.iter().all(|frame| self.send_frame(id, frame)) {
+                self.remove(id);
+                dead.push(id);
+            }
+        }
+        dead
+    }
+
+    fn insert(&mut self, id: SessionId, socket: WebSocket) {
         self.sessions.set(socket.as_ref().as_ref(), &JsValue::from_f64(platform::number(id.0)));
         self.by_session.insert(id, socket);
     }
@@ -66,6 +95,7 @@ impl Sockets {
     /// Removes a socket. Later texts to its session are dropped. The runtime
     /// may still list the socket for a while, so its attachment is cleared.
     pub fn remove(&mut self, id: SessionId) -> Option<WebSocket> {
+        self.opening.remove(&id);
         let socket = self.by_session.remove(&id)?;
         let _ = platform::attach(&socket, "");
         self.sessions.delete(socket.as_ref().as_ref());
@@ -84,10 +114,23 @@ impl Sockets {
         if Rc::strong_count(&text) > 1 {
             self.last_text = Some((text, string.clone()));
         }
-        let is_dead = |id: &&SessionId| {
-            self.by_session.get(*id).is_none_or(|socket| platform::send(socket, &string).is_err())
-        };
-        to.iter().filter(is_dead).copied().collect()
+        to.iter().copied().filter(|id| !self.deliver(*id, &string)).collect()
+    }
+
+    /// Sends a frame, or adds it to the first frames of a socket that is
+    /// opening. Returns whether the session has a socket that is not dead.
+    fn deliver(&mut self, id: SessionId, frame: &JsValue) -> bool {
+        match self.opening.get_mut(&id) {
+            Some(frames) => {
+                frames.push(frame.clone());
+                true
+            }
+            None => self.send_frame(id, frame),
+        }
+    }
+
+    fn send_frame(&self, id: SessionId, frame: &JsValue) -> bool {
+        self.by_session.get(&id).is_some_and(|socket| platform::send(socket, frame).is_ok())
     }
 
     /// Splits sessions into two lists: sessions that read their frames, and
@@ -113,6 +156,9 @@ impl Sockets {
     }
 
     pub fn close(&mut self, id: SessionId, refusal: &Refusal) {
+        for frame in self.opening.remove(&id).unwrap_or_default() {
+            self.send_frame(id, &frame);
+        }
         if let Some(socket) = self.remove(id) {
             answer::close(&socket, refusal);
         }

@@ -34,6 +34,17 @@ impl Object {
         }
     }
 
+    /// Sends the first frames of new sockets. An unloaded room has no sockets.
+    pub(super) fn send_first_frames(self: &Rc<Self>) {
+        let dead = match &mut *self.loaded.borrow_mut() {
+            Some(loaded) => loaded.sockets.send_first_frames(),
+            None => return,
+        };
+        for session in dead {
+            self.handle_event(Input::Gone { session, code: None });
+        }
+    }
+
     fn perform(
         self: &Rc<Self>,
         loaded: &mut LoadedRoom,
