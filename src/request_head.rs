@@ -5,19 +5,17 @@ use crate::auth::extract::TokenSources;
 use crate::code::Refusal;
 use crate::route::{ResponseKind, Route};
 
-/// Names of the headers that the worker reads, in the order in which
-/// [`RequestHead::parse`] expects their values.
-pub const HEADERS: [&str; 9] = [
-    "upgrade",
-    "accept",
-    "last-event-id",
-    "content-length",
-    "authorization",
-    "sec-websocket-protocol",
-    "cookie",
-    "origin",
-    "sec-fetch-site",
-];
+/// Returns the names of the headers that the worker reads for a method, in the
+/// order in which [`RequestHead::parse`] expects their values. Each header costs
+/// a call of the runtime, so a header without a meaning is not read.
+pub fn headers(method: &str) -> Vec<&'static str> {
+    let of_method: &[_] = match method {
+        "GET" => &["upgrade", "accept", "last-event-id"],
+        _ => &["content-length"],
+    };
+    let of_all = ["authorization", "sec-websocket-protocol", "cookie", "origin", "sec-fetch-site"];
+    [of_method, &of_all].concat()
+}
 
 /// A header without a value is `None`, like a header that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,24 +40,30 @@ pub struct RequestHead<'a> {
 
 impl<'a> RequestHead<'a> {
     /// Parses the text in which `entry.js` passes a request: the method, the URL
-    /// and the values of [`HEADERS`], each on its own line. Only this one text
+    /// and the values of the [`headers`], each on its own line. Only this one text
     /// is copied from JavaScript. Fails if the text has more or fewer lines,
     /// because then a value would belong to another header.
     pub fn parse(text: &'a str, base_path: &str) -> Option<Self> {
         let mut lines = text.split('\n');
         let (method, url) = (lines.next()?, lines.next()?);
         let (own_origin, path, query) = split(url);
-        let mut header =
-            || Some(lines.next()?).map(|value| Some(value).filter(|it| !it.is_empty()));
+        let mut header = || {
+            let value = lines.next()?;
+            Some(Some(value).filter(|value| !value.is_empty()))
+        };
+        let [upgrade, accept, last_event_id, content_length] = match method {
+            "GET" => [header()?, header()?, header()?, None],
+            _ => [None, None, None, header()?],
+        };
         let head = Self {
             method,
             path: path.strip_prefix(base_path).unwrap_or_default(),
             query,
             own_origin,
-            upgrade: header()?,
-            accept: header()?,
-            last_event_id: header()?,
-            content_length: header()?,
+            upgrade,
+            accept,
+            last_event_id,
+            content_length,
             authorization: header()?,
             subprotocols: header()?,
             cookie: header()?,
@@ -91,7 +95,7 @@ impl<'a> RequestHead<'a> {
 
     /// Returns whether the request is a WebSocket upgrade.
     pub fn is_upgrade(&self) -> bool {
-        self.method == "GET" && self.upgrade.is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
+        self.upgrade.is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
     }
 
     pub fn is_preflight(&self) -> bool {
@@ -138,10 +142,9 @@ mod tests {
     use crate::protocol::{PageQuery, RoomName};
     use crate::route::{Call, Request};
 
-    fn text(method: &str, url: &str, headers: &[(&str, &str)]) -> String {
-        let value =
-            |name| headers.iter().find(|(named, _)| *named == name).map_or("", |(_, it)| it);
-        let lines = [method, url].into_iter().chain(HEADERS.map(value));
+    fn text(method: &str, url: &str, given: &[(&str, &str)]) -> String {
+        let value = |name| given.iter().find(|(named, _)| *named == name).map_or("", |(_, it)| it);
+        let lines = [method, url].into_iter().chain(headers(method).into_iter().map(value));
         lines.collect::<Vec<_>>().join("\n")
     }
 
@@ -161,18 +164,25 @@ mod tests {
 
     #[test]
     fn each_header_has_its_own_line() {
-        let values = HEADERS.map(|name| (name, name));
-        let text = text("GET", "http://h/realtime/events?token=a%20b", &values);
-        let head = RequestHead::parse(&text, "/realtime").unwrap();
-        assert_eq!(
-            (head.method, head.path, head.target().as_str()),
-            ("GET", "/events", "/events?token=a%20b")
-        );
-        assert_eq!(head.content_length, Some("content-length"));
-        assert_eq!(head.subprotocols, Some("sec-websocket-protocol"));
-        assert_eq!(head.origin, Some("origin"));
+        let named = |method, url| {
+            let values: Vec<_> = headers(method).into_iter().map(|name| (name, name)).collect();
+            text(method, url, &values)
+        };
+        let get = named("GET", "http://h/realtime/events?token=a%20b");
+        let head = RequestHead::parse(&get, "/realtime").unwrap();
+        assert_eq!((head.path, head.target().as_str()), ("/events", "/events?token=a%20b"));
         assert_eq!(head.query_token().as_deref(), Some("a b"));
-        let sources = head.token_sources(None);
+        assert_eq!(
+            [head.upgrade, head.accept, head.last_event_id, head.content_length],
+            [Some("upgrade"), Some("accept"), Some("last-event-id"), None]
+        );
+        let post = named("POST", "http://h/events");
+        let head = RequestHead::parse(&post, "").unwrap();
+        assert_eq!(
+            [head.upgrade, head.accept, head.last_event_id, head.content_length],
+            [None, None, None, Some("content-length")]
+        );
+        assert_eq!(head.origin, Some("origin"));
         let expected = TokenSources {
             authorization: Some("authorization"),
             subprotocols: Some("sec-websocket-protocol"),
@@ -182,7 +192,7 @@ mod tests {
             own_origin: Some("http://h"),
             fetch_site: Some("sec-fetch-site"),
         };
-        assert_eq!(sources, expected);
+        assert_eq!(head.token_sources(None), expected);
     }
 
     #[test]

@@ -3,7 +3,7 @@
  * WebAssembly's memory is unknown. So the next call starts the WebAssembly again, and each room is
  * loaded again from its storage.
  */
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+import { DurableObject } from "cloudflare:workers";
 import * as wasm from "wasm";
 
 /** The Rust side changes this object: a panic sets `criticalError`, a start changes `instanceId`. */
@@ -46,7 +46,8 @@ addEventListener("error", ({ error }) => {
   if (error instanceof WebAssembly.RuntimeError) state.criticalError = true;
 });
 
-const HEADERS = wasm.requestHeaders();
+const GET_HEADERS = wasm.requestHeaders("GET");
+const OTHER_HEADERS = wasm.requestHeaders("POST");
 
 /**
  * Returns the parts of a request that the worker reads: the method, the URL and some headers, each
@@ -55,17 +56,18 @@ const HEADERS = wasm.requestHeaders();
  */
 function headOf({ method, url, headers }) {
   let head = `${method}\n${url}`;
-  for (const name of HEADERS) head += `\n${headers.get(name) ?? ""}`;
+  const names = method === "GET" ? GET_HEADERS : OTHER_HEADERS;
+  for (const name of names) head += `\n${headers.get(name) ?? ""}`;
   return head;
 }
 
-/** The worker. */
-export default class extends WorkerEntrypoint {
-  fetch(request) {
+/** The worker. An object needs no instance for each request, which a class does. */
+export default {
+  fetch(request, env, context) {
     liveInstance();
-    return call(() => wasm.fetch(headOf(request), request, this.env, this.ctx));
-  }
-}
+    return call(() => wasm.fetch(headOf(request), request, env, context));
+  },
+};
 
 /** The object of one room, created again for each instance of the WebAssembly. */
 export class RoomObject extends DurableObject {

@@ -25,13 +25,13 @@ use crate::auth::{Claims, Identity, TokenError, extract};
 use crate::code::{Code, Refusal};
 use crate::protocol::{PageQuery, RoomName, error_body, parse_publish_to_rooms};
 use crate::publish_hook::check_body;
-use crate::request_head::{HEADERS, RequestHead};
+use crate::request_head::{RequestHead, headers};
 use crate::route::{Call, Request as RoomRequest, Route};
 
 /// Returns the names of the headers whose values `entry.js` passes to [`fetch`].
 #[wasm_bindgen(js_name = requestHeaders)]
-pub fn request_headers() -> Vec<String> {
-    HEADERS.map(str::to_owned).into()
+pub fn request_headers(method: &str) -> Vec<String> {
+    headers(method).into_iter().map(str::to_owned).collect()
 }
 
 /// Handles a request. `head` is the text that [`RequestHead::parse`] parses.

@@ -48,11 +48,9 @@ export class RoomObject extends Room {
     super(state, withHooks(env));
   }
 }
-export default class extends Worker {
-  constructor(context, env) {
-    super(context, withHooks(env));
-  }
-}
+export default {
+  fetch: (request, env, context) => Worker.fetch(request, withHooks(env), context),
+};
 `;
 
 describe("all rooms go on with their events and their sockets", () => {

@@ -1,10 +1,7 @@
 import { basePathOf, register, type RoomcastOptions } from "./hooks.ts";
-import Worker from "./worker.ts";
+import worker, { type Context } from "./worker.ts";
 
-/** The runtime's context of a request. */
-export interface Context {
-  waitUntil(promise: Promise<unknown>): void;
-}
+export type { Context };
 
 /** Roomcast with your functions. A worker can `export default` this object. */
 export interface Roomcast<Env> {
@@ -28,13 +25,10 @@ export function createRoomcast<Env extends object = any>(
   const basePath = basePathOf(options);
   const isBelow = (path: string): boolean => path === basePath || path.startsWith(`${basePath}/`);
 
-  const fetch = (request: Request, env: Env, context: Context): Promise<Response> =>
-    new Worker(context, env).fetch(request);
-
   return {
-    fetch,
+    fetch: worker.fetch,
     async route(request, env, context) {
-      return isBelow(new URL(request.url).pathname) ? fetch(request, env, context) : null;
+      return isBelow(new URL(request.url).pathname) ? worker.fetch(request, env, context) : null;
     },
   };
 }

@@ -95,9 +95,19 @@ export const basePathOf = ({ basePath = "" }: RoomcastOptions<any>): string => b
 /** Key of the hooks in the environment. No binding can have this key, because it is a symbol. */
 const HOOKS = Symbol.for("roomcast.hooks");
 
+/** The environments with the hooks. The runtime passes the same environment with all requests. */
+const environments = new WeakMap<object, object>();
+
 /** Returns the environment, with the hooks if `createRoomcast` was called. */
-export const withHooks = (env: object): object =>
-  options ? Object.create(env, { [HOOKS]: { value: hooksOf(options, env) } }) : env;
+export function withHooks(env: object): object {
+  if (!options) return env;
+  let extended = environments.get(env);
+  if (!extended) {
+    extended = Object.create(env, { [HOOKS]: { value: hooksOf(options, env) } }) as object;
+    environments.set(env, extended);
+  }
+  return extended;
+}
 
 function hooksOf(options: RoomcastOptions<any>, env: object): Hooks {
   const { authenticate, beforePublish } = options;

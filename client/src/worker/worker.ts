@@ -1,5 +1,5 @@
 /** The built worker and the built object of a room, with the functions of `createRoomcast`. */
-import BuiltWorker, { RoomObject as BuiltRoomObject } from "./roomcast.js";
+import built, { RoomObject as BuiltRoomObject } from "./roomcast.js";
 import { withHooks } from "./hooks.ts";
 
 /** The object of one room. Export this class under the `class_name` of the binding `ROOMS`. */
@@ -9,9 +9,15 @@ export class RoomObject extends BuiltRoomObject {
   }
 }
 
-/** The whole worker. */
-export default class Worker extends BuiltWorker {
-  constructor(context: object, env: object) {
-    super(context, withHooks(env));
-  }
+/** The runtime's context of a request. */
+export interface Context {
+  waitUntil(promise: Promise<unknown>): void;
 }
+
+/** The whole worker. */
+const worker = {
+  fetch(request: Request, env: object, context: Context): Promise<Response> {
+    return built.fetch(request, withHooks(env), context);
+  },
+};
+export default worker;
