@@ -4,7 +4,7 @@ use wasm_bindgen::JsValue;
 use worker::web_sys::{Headers, Response, ResponseInit};
 use worker::{Error, Result, WebSocket, WebSocketPair, console_error};
 
-use super::platform::{self, RoomAnswer};
+use super::platform;
 use crate::auth::Origins;
 use crate::code::{Code, Refusal};
 use crate::protocol::error_body;
@@ -48,32 +48,27 @@ impl From<&Refusal> for AnswerParts {
     }
 }
 
-/// Creates the response to the client from the answer of a room.
-pub fn forwarded(answer: &RoomAnswer) -> Result<Response> {
-    response(answer.status(), &answer.body(), answer.retry_after_s())
+impl AnswerParts {
+    pub fn response(&self) -> Result<Response> {
+        let init = ResponseInit::new();
+        init.set_status(self.status);
+        if self.body.is_some() {
+            platform::JSON_HEADERS.with(|headers| init.set_headers(headers));
+        }
+        let response = Response::new_with_opt_str_and_init(self.body.as_deref(), &init)?;
+        if let Some(seconds) = self.retry_after_s {
+            response.headers().set("retry-after", &seconds.to_string())?;
+        }
+        Ok(response)
+    }
 }
 
-/// Creates a response. `body` is JSON as a JavaScript string, or `undefined`.
-fn response(status: u16, body: &JsValue, retry_after_s: Option<u32>) -> Result<Response> {
-    let init = ResponseInit::new();
-    init.set_status(status);
-    if !body.is_undefined() {
-        platform::JSON_HEADERS.with(|headers| init.set_headers(headers));
-    }
-    let response = platform::response(body, &init)?;
-    if let Some(seconds) = retry_after_s {
-        response.headers().set("retry-after", &seconds.to_string())?;
-    }
-    Ok(response)
-}
-
-pub fn json(body: &str) -> Result<Response> {
-    response(200, &JsValue::from_str(body), None)
+pub fn json(body: String) -> Result<Response> {
+    AnswerParts::from(Answer::Ok { body }).response()
 }
 
 pub fn refused(refusal: &Refusal) -> Result<Response> {
-    let AnswerParts { status, body, retry_after_s } = refusal.into();
-    response(status, &body.into(), retry_after_s)
+    AnswerParts::from(refusal).response()
 }
 
 /// Reports an error of the platform, and returns the error for the client. The
@@ -81,6 +76,10 @@ pub fn refused(refusal: &Refusal) -> Result<Response> {
 /// `internal`, which says that the client did not cause the error.
 pub fn platform_error(cause: Error) -> Refusal {
     console_error!("{cause}");
+    internal_error()
+}
+
+pub fn internal_error() -> Refusal {
     Refusal::new(Code::Internal, "an internal error occurred; try again")
 }
 
@@ -120,26 +119,22 @@ pub fn reason(message: &str) -> &str {
 }
 
 /// Adds the headers that allow pages of the configured origins to read a
-/// response.
-pub fn add_cors(response: &Response, origins: &Origins, origin: Option<&str>) -> Result<()> {
-    let Some(origin) = origin.filter(|origin| origins.allows(origin)) else { return Ok(()) };
-    let headers = response.headers();
-    headers.set("access-control-allow-origin", origin)?;
-    headers.append("vary", "origin")?;
-    headers.set("access-control-expose-headers", "retry-after")?;
-    if origins.allows_credentials(origin) {
-        headers.set("access-control-allow-credentials", "true")?;
+/// response. `responding` is a response or a promise of one.
+pub fn with_cors(responding: JsValue, origins: &Origins, origin: Option<&str>) -> JsValue {
+    match origin {
+        Some(origin) if origins.allows(origin) => {
+            platform::add_cors(&responding, origin, origins.allows_credentials(origin)).into()
+        }
+        Some(_) | None => responding,
     }
-    Ok(())
 }
 
 /// Returns the response to a CORS preflight request.
-pub fn preflight(origins: &Origins, origin: Option<&str>) -> Result<Response> {
-    let response = response(204, &JsValue::UNDEFINED, None)?;
+pub fn preflight(origins: &Origins, origin: Option<&str>) -> Result<JsValue> {
+    let response = AnswerParts::from(Answer::NoContent).response()?;
     let headers = response.headers();
     headers.set("access-control-allow-methods", "GET, POST, DELETE")?;
     headers.set("access-control-allow-headers", "authorization, content-type, last-event-id")?;
     headers.set("access-control-max-age", "86400")?;
-    add_cors(&response, origins, origin)?;
-    Ok(response)
+    Ok(with_cors(response.into(), origins, origin))
 }

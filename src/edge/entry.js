@@ -63,7 +63,7 @@ function headOf({ method, url, headers }) {
 
 /** The worker. An object needs no instance for each request, which a class does. */
 export default {
-  fetch(request, env, context) {
+  async fetch(request, env, context) {
     liveInstance();
     return call(() => wasm.fetch(headOf(request), request, env, context));
   },

@@ -19,6 +19,23 @@ extern "C" {
     #[wasm_bindgen(js_name = readStream)]
     pub fn read_stream(stream: &ReadableStream, bytes_max: usize) -> Promise;
 
+    /// Sends a request to a room. The promise resolves to the response for the
+    /// client. `body` is a string, an `ArrayBuffer`, a promise of one, or
+    /// `undefined`. If the room can't be reached, the response has the body
+    /// `unreachable`.
+    fn forward(
+        room: &RawRoom,
+        method: &str,
+        target: &str,
+        identity: &str,
+        body: &JsValue,
+        unreachable: &str,
+    ) -> Promise;
+
+    /// Adds the CORS headers to a response or to a promise of one.
+    #[wasm_bindgen(js_name = addCors)]
+    pub fn add_cors(responding: &JsValue, origin: &str, credentials: bool) -> Promise;
+
     /// The headers of a JSON body.
     #[wasm_bindgen(thread_local_v2)]
     pub static JSON_HEADERS: Headers;
@@ -79,28 +96,14 @@ extern "C" {
         method: &str,
         target: &str,
         identity: &str,
-        body: Option<&str>,
+        body: &str,
     ) -> Result<Promise, JsValue>;
 
     /// The answer of a room to a request.
     pub type RoomAnswer;
 
     #[wasm_bindgen(method, getter)]
-    pub fn status(this: &RoomAnswer) -> u16;
-
-    /// The body, a string or `undefined`.
-    #[wasm_bindgen(method, getter)]
-    pub fn body(this: &RoomAnswer) -> JsValue;
-
-    #[wasm_bindgen(method, getter, js_name = retryAfter)]
-    pub fn retry_after_s(this: &RoomAnswer) -> Option<u32>;
-
-    #[wasm_bindgen(extends = Response, js_name = Response)]
-    type TextResponse;
-
-    /// Creates a response from a JavaScript string or `undefined`.
-    #[wasm_bindgen(constructor, js_class = "Response", catch)]
-    fn new(text: &JsValue, init: &ResponseInit) -> Result<TextResponse, JsValue>;
+    pub fn body(this: &RoomAnswer) -> Option<String>;
 
     /// The part of a response, and of the parameter that creates one, which
     /// only this platform has.
@@ -281,12 +284,24 @@ pub fn fetch_room(env: &Env, room: &str, request: &Request) -> Result<Promise, J
 pub fn call_room(
     env: &Env,
     room: &str,
-    method: &str,
-    target: &str,
+    (method, target): (&str, &str),
     identity: &str,
-    body: Option<&str>,
+    body: &str,
 ) -> Result<Promise, JsValue> {
     room_stub(env, room)?.request(method, target, identity, body)
+}
+
+/// Calls the object of a room like [`call_room`]. The promise resolves to the
+/// response for the client, and never rejects.
+pub fn forward_to_room(
+    env: &Env,
+    room: &str,
+    (method, target): (&str, &str),
+    identity: &str,
+    body: &JsValue,
+    unreachable: &str,
+) -> Result<Promise, JsValue> {
+    Ok(forward(&room_stub(env, room)?, method, target, identity, body, unreachable))
 }
 
 fn room_stub(env: &Env, room: &str) -> Result<RawRoom, JsValue> {
@@ -294,16 +309,11 @@ fn room_stub(env: &Env, room: &str) -> Result<RawRoom, JsValue> {
     rooms.unchecked_ref::<RawRooms>().get_by_name(room)
 }
 
-/// Creates a response whose body is a JavaScript string or `undefined`.
-pub fn response(body: &JsValue, init: &ResponseInit) -> Result<Response, JsValue> {
-    TextResponse::new(body, init).map(Into::into)
-}
-
 /// Creates the response that gives the client its end of a socket.
 pub fn upgrade_response(client: &WebSocket, init: &ResponseInit) -> Result<Response, JsValue> {
     init.unchecked_ref::<Upgrade>().set_websocket(raw(client));
     init.set_status(101);
-    response(&JsValue::NULL, init)
+    Response::new_with_opt_str_and_init(None, init)
 }
 
 /// Returns the socket of a room's response to an upgrade.

@@ -94,11 +94,11 @@ impl RoomObject {
         method: &str,
         target: &str,
         identity: &str,
-        body: Option<String>,
+        body: &JsValue,
         answer: Function,
     ) {
         let reply = Reply::new(answer);
-        match ReceivedRequest::parse((method, target), identity, body.unwrap_or_default()) {
+        match ReceivedRequest::parse((method, target), identity, body) {
             Ok(request) => self.0.request(request, reply),
             Err(refusal) => reply.send(Err(refusal)),
         }

@@ -5,19 +5,20 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use js_sys::Promise;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::web_sys::{Request, Response};
 use worker::{Context, Env, Error, Result};
 
-use super::answer::platform_error;
+use super::answer::{internal_error, platform_error};
 use super::platform::{self, RoomAnswer};
 use super::request::RoomUpgrade;
 use super::timer::sleep;
 use super::worker_socket::{SocketEvent, WorkerSocket};
 use crate::auth::Identity;
 use crate::code::{Code, Refusal};
-use crate::protocol::{RoomName, Start, read_error};
+use crate::protocol::{RoomName, Start, error_body, read_error};
 
 #[derive(Clone)]
 pub struct RoomStubs {
@@ -59,14 +60,28 @@ impl RoomStubs {
     pub async fn request(
         &self,
         room: &RoomName,
-        (method, target): (&str, &str),
+        call: (&str, &str),
         identity: &Identity,
-        body: Option<&str>,
+        body: &str,
     ) -> Result<RoomAnswer> {
-        let identity = identity.to_json();
         let answer =
-            platform::call_room(&self.env, room.as_str(), method, target, &identity, body)?;
+            platform::call_room(&self.env, room.as_str(), call, &identity.to_json(), body)?;
         Ok(JsFuture::from(answer).await?.unchecked_into())
+    }
+
+    /// Sends a request to a room. The promise resolves to the response for the
+    /// client, and never rejects. `body` is a string, an `ArrayBuffer`, a promise
+    /// of one, or `undefined`.
+    pub fn forward(
+        &self,
+        room: &RoomName,
+        call: (&str, &str),
+        identity: &Identity,
+        body: &JsValue,
+    ) -> std::result::Result<Promise, Refusal> {
+        let (identity, unreachable) = (identity.to_json(), error_body(&internal_error()));
+        platform::forward_to_room(&self.env, room.as_str(), call, &identity, body, &unreachable)
+            .map_err(|cause| platform_error(cause.into()))
     }
 
     /// Sends an upgrade to a room. The response is the runtime's own object, so

@@ -3,27 +3,28 @@
 //! room.
 
 use std::rc::Rc;
+use std::task::{self, Poll};
 
 use futures_util::future::join_all;
+use js_sys::Promise;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::future_to_promise;
 use worker::web_sys::{Request, Response};
 use worker::worker_sys::Context as RawContext;
 use worker::{Context, Env, Result, console_error};
 
-use super::answer::{
-    add_cors, forwarded, json, platform_error, preflight, refused, refused_upgrade,
-};
+use super::answer::{json, platform_error, preflight, refused, refused_upgrade, with_cors};
 use super::bridge;
 use super::config::{Config, config};
-use super::request::{RoomUpgrade, body};
+use super::request::{RoomUpgrade, body, body_text};
 use super::room_stubs::RoomStubs;
 use super::verifier::{claims_of_request, health};
 use crate::auth::{Claims, Identity, TokenError, extract};
 use crate::code::{Code, Refusal};
-use crate::protocol::{PageQuery, RoomName, error_body, parse_publish_to_rooms};
+use crate::protocol::{PageQuery, RoomName, Start, error_body, parse_publish_to_rooms};
 use crate::publish_hook::check_body;
 use crate::request_head::{RequestHead, headers};
 use crate::route::{Call, Request as RoomRequest, Route};
@@ -35,43 +36,46 @@ pub fn request_headers(method: &str) -> Vec<String> {
 }
 
 /// Handles a request. `head` is the text that [`RequestHead::parse`] parses.
-/// `request` is read for the body and for the operator's `authenticate`.
+/// `request` is read for the body and for the operator's `authenticate`. Returns
+/// a response or a promise of one.
 #[wasm_bindgen]
-pub async fn fetch(
-    head: String,
-    request: Request,
-    env: Env,
-    context: RawContext,
-) -> std::result::Result<Response, JsValue> {
-    respond(&head, &request, env, Context::new(context)).await.map_err(Into::into)
+pub fn fetch(head: String, request: Request, env: Env, context: RawContext) -> JsValue {
+    let mut responding = Box::pin(async move {
+        respond(&head, &request, env, Context::new(context)).await.map_err(JsValue::from)
+    });
+    // Most requests wait for nothing here, or only for the room's answer, whose
+    // promise is the result. These requests need no task.
+    match responding.as_mut().poll(&mut task::Context::from_waker(task::Waker::noop())) {
+        Poll::Ready(Ok(responding)) => responding,
+        Poll::Ready(Err(cause)) => Promise::reject(&cause).into(),
+        Poll::Pending => future_to_promise(responding).into(),
+    }
 }
 
-async fn respond(head: &str, request: &Request, env: Env, context: Context) -> Result<Response> {
+async fn respond(head: &str, request: &Request, env: Env, context: Context) -> Result<JsValue> {
     let config = config(&env);
     let base_path = config.as_ref().map_or("", |config| &config.hooks.base_path);
     let Some(head) = RequestHead::parse(head, base_path) else {
-        return refused(&Refusal::bad_request("a header has a line break"));
+        return Ok(refused(&Refusal::bad_request("a header has a line break"))?.into());
     };
     let config = match &config {
         Ok(config) => config,
         Err(cause) => {
             console_error!("configuration: {cause}");
             let message = "the service is misconfigured; its log has the reason";
-            return refuse(&head, &Refusal::new(Code::Internal, message));
+            return Ok(refuse(&head, &Refusal::new(Code::Internal, message))?.into());
         }
     };
     if head.is_preflight() {
         return preflight(&config.origins, head.origin);
     }
     let handler = Handler { config, rooms: RoomStubs::new(env, context), head: &head, request };
-    let response = match handler.handle().await {
-        Ok(response) => response,
-        Err(refusal) => refuse(&head, &refusal)?,
+    let responding = match handler.handle().await {
+        Ok(responding) => responding,
+        Err(refusal) => refuse(&head, &refusal)?.into(),
     };
-    if !head.is_upgrade() {
-        add_cors(&response, &config.origins, head.origin)?;
-    }
-    Ok(response)
+    let is_upgrade = head.is_upgrade();
+    Ok(if is_upgrade { responding } else { with_cors(responding, &config.origins, head.origin) })
 }
 
 fn refuse(head: &RequestHead, refusal: &Refusal) -> Result<Response> {
@@ -87,20 +91,22 @@ struct Handler<'a> {
 }
 
 impl Handler<'_> {
-    async fn handle(&self) -> std::result::Result<Response, Refusal> {
-        match self.head.route()? {
+    /// Returns a response, or a promise of the room's response.
+    async fn handle(&self) -> std::result::Result<JsValue, Refusal> {
+        let response = match self.head.route()? {
             Route::Health => {
                 health(self.config).await?;
-                Response::new_with_opt_str(Some("ok")).map_err(|cause| platform_error(cause.into()))
+                Response::new_with_opt_str(Some("ok"))
+                    .map_err(|cause| platform_error(cause.into()))?
             }
             Route::PublishToRooms => {
                 let claims = self.required_claims().await?;
-                self.publish_to_rooms(&claims, &self.body().await?).await
+                self.publish_to_rooms(&claims, &self.body_text().await?).await?
             }
             Route::Connection => {
                 let claims = self.claims().await?;
                 bridge::connect(self.config, &self.rooms, claims, self.head.subprotocols)
-                    .map_err(platform_error)
+                    .map_err(platform_error)?
             }
             Route::Stream { room, query } => {
                 let identity = self.identity(&room).await?;
@@ -109,29 +115,34 @@ impl Handler<'_> {
                     .filter(|identity| identity.user.is_some() || query.enter.is_none())
                     .ok_or_else(|| TokenError::Missing.refusal())?;
                 let rooms = self.rooms.clone();
-                self.rooms.run_to_completion(bridge::stream(rooms, room, identity, query)).await
+                self.rooms.run_to_completion(bridge::stream(rooms, room, identity, query)).await?
             }
-            Route::Room { room, call: Call::Connect(start) } => {
-                let subprotocols = self.head.subprotocols;
-                // Without an identity, the first frame must contain the token.
-                let Some(identity) = self.identity(&room).await? else {
-                    return bridge::pending(self.config, &self.rooms, room, start, subprotocols)
-                        .map_err(platform_error);
-                };
-                let (room, identity) = (&room, &identity);
-                let upgrade = RoomUpgrade { room, identity, start, window: None, subprotocols };
-                Call::Connect(start).check(identity.grant)?;
-                self.rooms.upgrade(&upgrade).await
+            Route::Room { room, call: Call::Connect(start) } => self.join(room, start).await?,
+            Route::Room { room, call: Call::Request(call) } => {
+                return self.forward(room, call).await;
             }
-            Route::Room { room, call: Call::Request(call) } => self.to_room(room, call).await,
-        }
+        };
+        Ok(response.into())
     }
 
-    async fn to_room(
+    async fn join(&self, room: RoomName, start: Start) -> std::result::Result<Response, Refusal> {
+        let subprotocols = self.head.subprotocols;
+        // Without an identity, the first frame must contain the token.
+        let Some(identity) = self.identity(&room).await? else {
+            return bridge::pending(self.config, &self.rooms, room, start, subprotocols)
+                .map_err(platform_error);
+        };
+        Call::Connect(start).check(identity.grant)?;
+        let (room, identity) = (&room, &identity);
+        let upgrade = RoomUpgrade { room, identity, start, window: None, subprotocols };
+        self.rooms.upgrade(&upgrade).await
+    }
+
+    async fn forward(
         &self,
         room: RoomName,
         call: RoomRequest,
-    ) -> std::result::Result<Response, Refusal> {
+    ) -> std::result::Result<JsValue, Refusal> {
         // An anonymous client needs a token for each call that its grant does
         // not allow.
         let identity = self
@@ -140,19 +151,21 @@ impl Handler<'_> {
             .filter(|identity| identity.user.is_some() || call.check(identity.grant).is_ok())
             .ok_or_else(|| TokenError::Missing.refusal())?;
         call.check(identity.grant)?;
-        let body = match call {
-            RoomRequest::Publish => Some(self.checked(&room, &identity, self.body().await?)?),
-            RoomRequest::Signal => Some(self.body().await?),
-            _ => None,
-        };
         let target = self.head.target();
-        if let RoomRequest::Page(PageQuery { wait: Some(wait), .. }) = call {
-            let page = bridge::long_poll(self.rooms.clone(), room, identity, wait, target);
-            return self.rooms.run_to_completion(page).await;
-        }
-        let request = (self.head.method, target.as_str());
-        let answer = self.rooms.request(&room, request, &identity, body.as_deref());
-        answer.await.and_then(|answer| forwarded(&answer)).map_err(platform_error)
+        let body = match call {
+            RoomRequest::Page(PageQuery { wait: Some(wait), .. }) => {
+                let page = bridge::long_poll(self.rooms.clone(), room, identity, wait, target);
+                return self.rooms.run_to_completion(page).await.map(Into::into);
+            }
+            RoomRequest::Publish if self.config.hooks.publish_hook().is_some() => {
+                self.checked(&room, &identity, self.body_text().await?)?.into()
+            }
+            RoomRequest::Publish | RoomRequest::Signal => {
+                body(self.request, self.head.content_length).await?
+            }
+            _ => JsValue::UNDEFINED,
+        };
+        self.rooms.forward(&room, (self.head.method, &target), &identity, &body).map(Into::into)
     }
 
     /// Returns the client's identity in a room. Returns `None` if the request
@@ -175,8 +188,8 @@ impl Handler<'_> {
         claims_of_request(self.config, self.request, token, cookies_allowed).await
     }
 
-    async fn body(&self) -> std::result::Result<String, Refusal> {
-        body(self.request, self.head.content_length).await
+    async fn body_text(&self) -> std::result::Result<String, Refusal> {
+        body_text(self.request, self.head.content_length).await
     }
 
     /// Returns the body of a publish after the operator's check.
@@ -215,7 +228,7 @@ impl Handler<'_> {
             )
         });
         let parts = join_all(parts).await.join(",");
-        json(&format!(r#"{{"rooms":[{parts}]}}"#)).map_err(platform_error)
+        json(format!(r#"{{"rooms":[{parts}]}}"#)).map_err(platform_error)
     }
 
     /// Publishes to one room. Returns `{"room","epoch","seqs"}` or
@@ -242,7 +255,7 @@ impl Handler<'_> {
 
     async fn room_text(&self, room: &RoomName, identity: &Identity, body: &str) -> Result<String> {
         let target = format!("/rooms/{room}/events");
-        let answer = self.rooms.request(room, ("POST", &target), identity, Some(body)).await?;
-        answer.body().as_string().ok_or_else(|| "a room's answer to a publish has no body".into())
+        let answer = self.rooms.request(room, ("POST", &target), identity, body).await?;
+        answer.body().ok_or_else(|| "a room's answer to a publish has no body".into())
     }
 }

@@ -1,8 +1,10 @@
 //! Long polling: a request for a page waits until there is an event.
 
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use worker::web_sys::Response;
 
-use super::super::answer::{forwarded, platform_error};
+use super::super::answer::platform_error;
 use super::super::platform::now;
 use super::super::room_stubs::RoomStubs;
 use super::reader::{Reader, ReaderEvent};
@@ -25,8 +27,9 @@ pub async fn long_poll(
     target: String,
 ) -> Result<Response, Refusal> {
     wait_for_event(&rooms, &room, &identity, wait).await?;
-    let page = rooms.request(&room, ("GET", &target), &identity, None).await;
-    page.and_then(|page| forwarded(&page)).map_err(platform_error)
+    let page = rooms.forward(&room, ("GET", &target), &identity, &JsValue::UNDEFINED)?;
+    let page = JsFuture::from(page).await.map_err(|cause| platform_error(cause.into()))?;
+    Ok(page.unchecked_into())
 }
 
 async fn wait_for_event(
