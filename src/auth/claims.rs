@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use jwt_compact::TimeOptions;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
 
@@ -85,26 +83,13 @@ impl Claims {
         Ok(claims)
     }
 
-    /// Compares the dates with `now`, using `jwt-compact`. This module parses
-    /// the dates itself, since `jwt-compact` would truncate them to whole
-    /// seconds. Another reason is that an error of `jwt-compact` would not name
-    /// the invalid claim.
+    /// Compares the dates with `now`. A token is expired from exactly `exp` plus
+    /// the leeway (RFC 7519, section 4.1.4).
     pub(super) fn check_time(&self, now: Millis) -> Result<(), TokenError> {
-        const LEEWAY: TimeDelta = TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed());
-        // `jwt-compact` still accepts a token at exactly `exp` + leeway. RFC
-        // 7519, 4.1.4 does not allow that, so the leeway for `jwt-compact` is
-        // 1 ms shorter.
-        const EXPIRY_LEEWAY: TimeDelta =
-            TimeDelta::milliseconds(limits::LEEWAY_MS.cast_signed() - 1);
-        let now = date(now).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let times = |leeway| TimeOptions::new(leeway, || now);
-
-        let mut dates = jwt_compact::Claims::empty();
-        dates.expiration = date(self.expires_at);
-        dates.not_before = date(self.not_before);
-        dates.validate_maturity(&times(LEEWAY)).map_err(|_| TokenError::NotYetValid)?;
-        dates.validate_expiration(&times(EXPIRY_LEEWAY)).map_err(|_| TokenError::Expired)?;
-        Ok(())
+        if self.not_before > now.plus(limits::LEEWAY_MS) {
+            return Err(TokenError::NotYetValid);
+        }
+        if self.have_expired(now) { Err(TokenError::Expired) } else { Ok(()) }
     }
 
     /// Reads the claims that the operator's `authenticate` returned as JSON.
@@ -169,19 +154,18 @@ fn required<'a, T: Deserialize<'a>>(
 }
 
 /// A NumericDate (RFC 7519, section 2): seconds since the Unix epoch, with an
-/// optional fraction. The parsed date is precise to the millisecond. The
-/// largest date is in the year 262142, the last year that `DateTime` supports.
+/// optional fraction. The parsed date is precise to the millisecond.
 struct NumericDate(Millis);
 
 impl NumericDate {
+    /// The end of the year 262142. In JavaScript, this time is still an exact
+    /// number of milliseconds.
+    const MAX: Millis = Millis::new(8_210_266_876_799_999);
+
     fn of<E: Error>(ms: Option<u64>) -> Result<Self, E> {
-        let time = ms.map(Millis::new).filter(|time| date(*time).is_some());
+        let time = ms.map(Millis::new).filter(|time| *time <= Self::MAX);
         time.map(Self).ok_or_else(|| E::custom("a time out of range"))
     }
-}
-
-fn date(time: Millis) -> Option<DateTime<Utc>> {
-    i64::try_from(time.get()).ok().and_then(DateTime::from_timestamp_millis)
 }
 
 impl<'de> Deserialize<'de> for NumericDate {
