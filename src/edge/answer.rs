@@ -1,7 +1,7 @@
 //! HTTP responses, CORS headers, and the closing of refused sockets.
 
 use wasm_bindgen::JsValue;
-use worker::web_sys::{Headers, Response, ResponseInit};
+use worker::web_sys::{Response, ResponseInit};
 use worker::{Error, Result, WebSocket, WebSocketPair, console_error};
 
 use super::platform;
@@ -94,14 +94,9 @@ pub fn refused_upgrade(refusal: &Refusal, subprotocols: Option<&str>) -> Result<
 }
 
 pub fn upgraded(client: &WebSocket, subprotocols: Option<&str>) -> Result<Response> {
-    let init = ResponseInit::new();
     let mut offered = subprotocols.unwrap_or_default().split(',').map(str::trim);
-    if offered.any(|name| name == SUBPROTOCOL) {
-        let headers = Headers::new()?;
-        headers.set("sec-websocket-protocol", SUBPROTOCOL)?;
-        init.set_headers(&headers);
-    }
-    Ok(platform::upgrade_response(client, &init)?)
+    let selected = offered.find(|name| *name == SUBPROTOCOL);
+    Ok(platform::upgrade_response(client, selected)?)
 }
 
 /// Closes a socket with the refusal's code and message.

@@ -20,7 +20,7 @@ function liveInstance() {
   // After an exception passed through the WebAssembly, the generated code itself starts it again in
   // the next call. That call must be this one: an object's call would use an address of the old
   // instance.
-  call(wasm.__worker_init_state);
+  call(wasm.doNothing);
   if (current !== state.instanceId) {
     current = state.instanceId;
     console.error("The WebAssembly trapped and was started again.");
@@ -82,10 +82,8 @@ export class RoomObject extends DurableObject {
   }
 
   /** Answers an upgrade of the worker. */
-  fetch({ url, headers }) {
-    const names = ["upgrade", "roomcast-identity", "roomcast-bridge", "sec-websocket-protocol"];
-    const values = names.map((name) => headers.get(name));
-    return this.#call((object) => object.connect(url, ...values));
+  fetch(request) {
+    return this.#call((object) => object.connect(request));
   }
 
   /** Answers any other request of the worker. */

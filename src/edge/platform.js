@@ -4,6 +4,37 @@ export const JSON_HEADERS = new Headers({
   "cache-control": "no-store",
 });
 
+/** Header with a user's identity as JSON. It is percent-encoded, because a header is Latin-1. */
+const IDENTITY = "roomcast-identity";
+/** Header that marks a bridge's socket: its flow control window in bytes. */
+const BRIDGE = "roomcast-bridge";
+const SUBPROTOCOLS = "sec-websocket-protocol";
+
+/**
+ * Sends an upgrade to a room. The request has only the headers that are set here, so a client can't
+ * forge them.
+ */
+export function upgrade(room, url, identity, windowBytes, subprotocols) {
+  const headers = { upgrade: "websocket", [IDENTITY]: encodeURIComponent(identity) };
+  if (windowBytes !== undefined) headers[BRIDGE] = windowBytes;
+  if (subprotocols !== undefined) headers[SUBPROTOCOLS] = subprotocols;
+  return room.fetch(url, { headers });
+}
+
+/** Returns the parts of a request that `upgrade` sent, each on its own line. */
+export function partsOf({ url, headers }) {
+  const identity = decodeURIComponent(headers.get(IDENTITY) ?? "");
+  const values = ["upgrade", BRIDGE, SUBPROTOCOLS].map((name) => headers.get(name) ?? "");
+  return [url, identity, ...values].join("\n");
+}
+
+/** Creates the response that gives the client its end of a socket. */
+export function upgraded(webSocket, subprotocol) {
+  const init = { status: 101, webSocket };
+  if (subprotocol !== undefined) init.headers = { [SUBPROTOCOLS]: subprotocol };
+  return new Response(null, init);
+}
+
 /**
  * Sends a request to a room, and resolves with the response for the client. `body` may be a promise.
  * If the room can't be reached, the response has the body `unreachable`.

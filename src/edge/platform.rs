@@ -6,7 +6,7 @@ use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{Headers, ReadableStream, Request, RequestInit, Response, ResponseInit};
+use worker::web_sys::{Headers, ReadableStream, Request, RequestInit, Response};
 use worker::{Env, State, Storage, WebSocket};
 
 use crate::limits;
@@ -18,6 +18,25 @@ extern "C" {
     /// to `null` if the stream has more than `bytes_max` bytes.
     #[wasm_bindgen(js_name = readStream)]
     pub fn read_stream(stream: &ReadableStream, bytes_max: usize) -> Promise;
+
+    #[wasm_bindgen(catch)]
+    fn upgrade(
+        room: &RawRoom,
+        url: &str,
+        identity: &str,
+        window_bytes: Option<f64>,
+        subprotocols: Option<&str>,
+    ) -> Result<Promise, JsValue>;
+
+    /// Returns the parts of an upgrade from the worker, each on its own line:
+    /// the URL, the identity as JSON, and the values of `upgrade`, of the
+    /// bridge's window and of the subprotocols. Fails if the identity has a wrong
+    /// encoding.
+    #[wasm_bindgen(js_name = partsOf, catch)]
+    pub fn parts_of(request: &Request) -> Result<String, JsValue>;
+
+    #[wasm_bindgen(catch)]
+    fn upgraded(client: &RawSocket, subprotocol: Option<&str>) -> Result<Response, JsValue>;
 
     /// Sends a request to a room. The promise resolves to the response for the
     /// client. `body` is a string, an `ArrayBuffer`, a promise of one, or
@@ -84,11 +103,6 @@ extern "C" {
 
     type RawRoom;
 
-    /// Sends a request to a room. The crate's version copies every request and
-    /// response field by field.
-    #[wasm_bindgen(method, catch)]
-    fn fetch(this: &RawRoom, request: &Request) -> Result<Promise, JsValue>;
-
     /// Calls the method `request` of the room's object.
     #[wasm_bindgen(method, catch)]
     fn request(
@@ -105,15 +119,11 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn body(this: &RoomAnswer) -> Option<String>;
 
-    /// The part of a response, and of the parameter that creates one, which
-    /// only this platform has.
-    type Upgrade;
+    /// The part of a response that only this platform has.
+    type Upgraded;
 
     #[wasm_bindgen(method, getter, js_name = webSocket)]
-    fn websocket(this: &Upgrade) -> Option<worker::web_sys::WebSocket>;
-
-    #[wasm_bindgen(method, setter, js_name = webSocket)]
-    fn set_websocket(this: &Upgrade, socket: &RawSocket);
+    fn websocket(this: &Upgraded) -> Option<worker::web_sys::WebSocket>;
 
     type RawStorage;
 
@@ -273,10 +283,18 @@ pub fn random() -> Result<u64, JsValue> {
     Ok(u64::from_le_bytes(bytes) & limits::SAFE_INTEGER)
 }
 
-/// Sends a request to the object of a room. The promise resolves to the
-/// response.
-pub fn fetch_room(env: &Env, room: &str, request: &Request) -> Result<Promise, JsValue> {
-    room_stub(env, room)?.fetch(request)
+/// Sends an upgrade to the object of a room. The promise resolves to the
+/// response. `identity` is JSON. `window_bytes` is the flow control window of a
+/// bridge's socket.
+pub fn upgrade_to_room(
+    env: &Env,
+    room: &str,
+    url: &str,
+    identity: &str,
+    window_bytes: Option<u64>,
+    subprotocols: Option<&str>,
+) -> Result<Promise, JsValue> {
+    upgrade(&room_stub(env, room)?, url, identity, window_bytes.map(number), subprotocols)
 }
 
 /// Calls the object of a room. The promise resolves to a [`RoomAnswer`]. For a
@@ -310,15 +328,16 @@ fn room_stub(env: &Env, room: &str) -> Result<RawRoom, JsValue> {
 }
 
 /// Creates the response that gives the client its end of a socket.
-pub fn upgrade_response(client: &WebSocket, init: &ResponseInit) -> Result<Response, JsValue> {
-    init.unchecked_ref::<Upgrade>().set_websocket(raw(client));
-    init.set_status(101);
-    Response::new_with_opt_str_and_init(None, init)
+pub fn upgrade_response(
+    client: &WebSocket,
+    subprotocol: Option<&str>,
+) -> Result<Response, JsValue> {
+    upgraded(raw(client), subprotocol)
 }
 
 /// Returns the socket of a room's response to an upgrade.
 pub fn websocket(response: &Response) -> Option<WebSocket> {
-    response.unchecked_ref::<Upgrade>().websocket().map(Into::into)
+    response.unchecked_ref::<Upgraded>().websocket().map(Into::into)
 }
 
 /// Returns a variable or secret as text. A variable that is a table in

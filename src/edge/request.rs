@@ -1,10 +1,11 @@
 //! The upgrades and requests from the worker to a room, and the bodies of
 //! requests.
 
-use js_sys::{Promise, Uint8Array, decode_uri_component, encode_uri_component};
+use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{Headers, ReadableStream, Request, RequestInit};
+use worker::Env;
+use worker::web_sys::{ReadableStream, Request};
 
 use super::platform;
 use crate::auth::Identity;
@@ -13,17 +14,6 @@ use crate::limits;
 use crate::protocol::{RoomName, Start};
 use crate::request_head::split;
 use crate::route::{Call, Request as RoomRequest, ResponseKind, Route};
-
-/// The header in which the worker sends the identity to the room. The worker
-/// never copies this header from a client's request, so a client can't forge
-/// the header.
-const IDENTITY: &str = "roomcast-identity";
-
-/// The header that marks the request for a bridge's socket. The value of the
-/// header is the bridge's flow control window in bytes.
-const BRIDGE: &str = "roomcast-bridge";
-
-const SUBPROTOCOLS: &str = "sec-websocket-protocol";
 
 /// The origin of each upgrade that the worker sends to a room. No URL of a
 /// client has this host, so a room rejects a client's request that the
@@ -43,22 +33,12 @@ pub struct RoomUpgrade<'a> {
 }
 
 impl RoomUpgrade<'_> {
-    /// Creates the request. It has only the headers that are set here.
-    pub fn request(&self) -> Result<Request, JsValue> {
-        let Self { room, identity, start, window, subprotocols } = self;
-        let headers = Headers::new()?;
-        headers.set("upgrade", "websocket")?;
-        headers.set(IDENTITY, &encode(identity))?;
-        if let Some(window) = window {
-            headers.set(BRIDGE, &window.to_string())?;
-        }
-        if let Some(subprotocols) = subprotocols {
-            headers.set(SUBPROTOCOLS, subprotocols)?;
-        }
-        let init = RequestInit::new();
-        init.set_headers(&headers);
+    /// Sends the upgrade. The promise resolves to the room's response.
+    pub fn send(&self, env: &Env) -> Result<Promise, JsValue> {
+        let Self { room, identity, start, window, subprotocols } = *self;
         let url = format!("{ROOM_ORIGIN}/rooms/{room}/events?{}", start.query());
-        Request::new_with_str_and_init(&url, &init)
+        let (room, identity) = (room.as_str(), identity.to_json());
+        platform::upgrade_to_room(env, room, &url, &identity, window, subprotocols)
     }
 }
 
@@ -68,25 +48,27 @@ pub struct ReceivedUpgrade {
     pub identity: Identity,
     pub start: Start,
     pub bridge_window_bytes: Option<u64>,
+    pub subprotocols: String,
 }
 
 impl ReceivedUpgrade {
     /// Returns `None` if the request is not an upgrade from the worker.
-    pub fn of(
-        url: &str,
-        upgrade: Option<&str>,
-        identity: Option<&str>,
-        bridge: Option<&str>,
-    ) -> Option<Self> {
-        let (origin, path, query) = split(url);
+    pub fn of(request: &Request) -> Option<Self> {
+        let parts = platform::parts_of(request).ok()?;
+        let mut parts = parts.split('\n');
+        let (origin, path, query) = split(parts.next()?);
         let call = Route::parse("GET", path, query, ResponseKind::Socket);
-        let (Some("websocket"), ROOM_ORIGIN, Ok(Route::Room { room, call: Call::Connect(start) })) =
-            (upgrade, origin, call)
+        let (ROOM_ORIGIN, Ok(Route::Room { room, call: Call::Connect(start) })) = (origin, call)
         else {
             return None;
         };
-        let bridge_window_bytes = bridge.and_then(|window| window.parse().ok());
-        Some(Self { room, identity: decode(identity?)?, start, bridge_window_bytes })
+        let identity = serde_json::from_str(parts.next()?).ok()?;
+        if parts.next()? != "websocket" {
+            return None;
+        }
+        let bridge_window_bytes = parts.next()?.parse().ok();
+        let subprotocols = parts.next()?.to_owned();
+        Some(Self { room, identity, start, bridge_window_bytes, subprotocols })
     }
 }
 
@@ -121,17 +103,6 @@ impl ReceivedRequest {
         }
         Ok(Self { room, by, request, body })
     }
-}
-
-// A header can contain only Latin-1, but a user id can contain any character.
-// So the identity is percent-encoded.
-fn encode(identity: &Identity) -> String {
-    encode_uri_component(&identity.to_json()).into()
-}
-
-fn decode(encoded: &str) -> Option<Identity> {
-    let json: String = decode_uri_component(encoded).ok()?.into();
-    serde_json::from_str(&json).ok()
 }
 
 /// Returns the body of a request for the room: an `ArrayBuffer`, or a promise of

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use worker::web_sys::{Response, WebSocket as RawSocket};
+use worker::web_sys::{Request, Response, WebSocket as RawSocket};
 use worker::worker_sys::DurableObjectState;
 use worker::{
     Env, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair,
@@ -66,19 +66,10 @@ impl RoomObject {
         Self(Rc::new(Object { state, env, loaded: RefCell::new(None), inbox: Inbox::default() }))
     }
 
-    /// Answers an upgrade. The parameters are the URL and the headers of
-    /// [`RoomUpgrade`](super::request::RoomUpgrade).
-    pub fn connect(
-        &self,
-        url: &str,
-        upgrade: Option<String>,
-        identity: Option<String>,
-        bridge: Option<String>,
-        subprotocols: Option<String>,
-    ) -> std::result::Result<Response, JsValue> {
-        let [upgrade, identity, bridge] = [&upgrade, &identity, &bridge].map(Option::as_deref);
-        match ReceivedUpgrade::of(url, upgrade, identity, bridge) {
-            Some(upgrade) => self.0.connect(upgrade, subprotocols.as_deref()),
+    /// Answers an upgrade of the worker.
+    pub fn connect(&self, request: &Request) -> std::result::Result<Response, JsValue> {
+        match ReceivedUpgrade::of(request) {
+            Some(upgrade) => self.0.connect(upgrade),
             None => {
                 console_error!("a request reached a room's object without passing the worker");
                 answer::refused(&room_unavailable())
@@ -147,12 +138,8 @@ impl Object {
     /// refuses the session. A refused socket is not accepted, because an
     /// accepted socket would keep the object active until the peer answers the
     /// Close frame. A malicious client may never answer that frame.
-    fn connect(
-        self: &Rc<Self>,
-        upgrade: ReceivedUpgrade,
-        subprotocols: Option<&str>,
-    ) -> Result<Response> {
-        let ReceivedUpgrade { room, identity, start, bridge_window_bytes } = upgrade;
+    fn connect(self: &Rc<Self>, upgrade: ReceivedUpgrade) -> Result<Response> {
+        let ReceivedUpgrade { room, identity, start, bridge_window_bytes, subprotocols } = upgrade;
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let session = SessionId(platform::random()?);
         let join = Input::Join { session, identity, start, bridge_window_bytes };
@@ -168,7 +155,7 @@ impl Object {
             accepted
         });
         match joined {
-            Ok(()) => answer::upgraded(&client, subprotocols),
+            Ok(()) => answer::upgraded(&client, Some(&subprotocols)),
             Err(refusal) => answer::refused(&refusal),
         }
     }

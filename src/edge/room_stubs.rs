@@ -8,7 +8,7 @@ use futures_util::future::{Either, select};
 use js_sys::Promise;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::web_sys::{Request, Response};
+use worker::web_sys::Response;
 use worker::{Context, Env, Error, Result};
 
 use super::answer::{internal_error, platform_error};
@@ -90,14 +90,10 @@ impl RoomStubs {
         &self,
         upgrade: &RoomUpgrade<'_>,
     ) -> std::result::Result<Response, Refusal> {
-        let request = upgrade.request().map_err(|cause| platform_error(cause.into()))?;
-        let answer = self.fetch(upgrade.room, &request).await.map_err(unreachable)?;
+        let answer = async { JsFuture::from(upgrade.send(&self.env)?).await };
+        let answer: Response =
+            answer.await.map_err(|cause| unreachable(cause.into()))?.unchecked_into();
         if answer.status() == 101 { Ok(answer) } else { Err(refusal_of(&answer).await) }
-    }
-
-    async fn fetch(&self, room: &RoomName, request: &Request) -> Result<Response> {
-        let answer = platform::fetch_room(&self.env, room.as_str(), request)?;
-        Ok(JsFuture::from(answer).await?.unchecked_into())
     }
 
     /// Opens a socket from the worker to a room. `window` is the flow control

@@ -35,6 +35,11 @@ pub fn request_headers(method: &str) -> Vec<String> {
     headers(method).into_iter().map(str::to_owned).collect()
 }
 
+/// Returns at once. `entry.js` calls this function to let the generated code
+/// start the WebAssembly again, if an exception passed through it.
+#[wasm_bindgen(js_name = doNothing)]
+pub fn do_nothing() {}
+
 /// Handles a request. `head` is the text that [`RequestHead::parse`] parses.
 /// `request` is read for the body and for the operator's `authenticate`. Returns
 /// a response or a promise of one.
