@@ -1,15 +1,14 @@
 //! A queue of frames and publishes that are handled together.
 //!
 //! Writes within one turn of the runtime's event loop share a commit, and the
-//! commit is most of the cost of a publish. So inputs that arrive while others
-//! wait or are being committed are queued, and are then handled in one turn:
+//! commit is most of the cost of a publish. So inputs that arrive together are
+//! queued, and are handled in the next turn:
 //!
-//! - **A publish** over HTTP is handled at once, unless an earlier publish is
-//!   not durable yet. Then the publish waits until the end of that commit. With
-//!   32 publishers, a commit has about 31 publishes.
-//! - **A frame** waits for the next turn. A socket's next frame arrives only
-//!   after the writes of its previous frame are durable. So if frames were
-//!   handled on arrival, frames of one socket would never share a commit.
+//! - **Publishes** over HTTP, except the first of a millisecond. A single
+//!   publisher does not wait for the next turn, which would cost a timer.
+//! - **Frames.** A socket's next frame arrives only after the writes of its
+//!   previous frame are durable. So if frames were handled on arrival, frames of
+//!   one socket would never share a commit.
 
 use std::cell::{Cell, RefCell};
 
@@ -23,6 +22,7 @@ use crate::code::Refusal;
 use crate::limits;
 use crate::protocol::RoomName;
 use crate::room::Answer;
+use crate::time::Millis;
 
 pub enum QueuedInput {
     Frame { socket: WebSocket, message: WebSocketIncomingMessage },
@@ -52,8 +52,8 @@ impl Reply {
 pub struct Inbox {
     inputs: RefCell<Vec<QueuedInput>>,
     bytes: Cell<usize>,
-    /// Whether publishes were handled that are not durable yet.
-    is_committing: Cell<bool>,
+    /// The time at which the latest publish arrived.
+    published_at: Cell<Option<Millis>>,
 }
 
 /// The time at which the queue must be handled.
@@ -61,8 +61,7 @@ pub enum Flush {
     /// The queue is handled in the next turn, which the caller must schedule
     /// now.
     Schedule,
-    /// The queue is handled at a time that is already determined: in the turn
-    /// that is scheduled, or at the end of a commit.
+    /// The queue is handled in the turn that is already scheduled.
     Scheduled,
     /// The queue is handled immediately. Either it is a single publish, or it is
     /// large enough for its own commit, and a longer queue would use more memory.
@@ -70,30 +69,18 @@ pub enum Flush {
 }
 
 impl Inbox {
-    pub fn enqueue(&self, input: QueuedInput) -> Flush {
+    pub fn enqueue(&self, input: QueuedInput, now: Millis) -> Flush {
         let mut inputs = self.inputs.borrow_mut();
         self.bytes.set(self.bytes.get().saturating_add(input.bytes()));
         let is_publish = matches!(input, QueuedInput::Publish { .. });
+        let is_first = is_publish && self.published_at.replace(Some(now)) != Some(now);
         inputs.push(input);
         match inputs.len() {
             _ if self.bytes.get() > limits::FRAME_EVENTS_BYTES => Flush::Now,
-            1 if is_publish && self.is_committing.get() => Flush::Scheduled,
-            1 if is_publish => Flush::Now,
+            1 if is_first => Flush::Now,
             1 => Flush::Schedule,
             _ => Flush::Scheduled,
         }
-    }
-
-    /// Records that publishes were handled. Returns whether the caller must call
-    /// [`Inbox::end_commit`] when they are durable.
-    pub fn begin_commit(&self) -> bool {
-        !self.is_committing.replace(true)
-    }
-
-    /// Records that all publishes so far are durable. The caller must now handle
-    /// the queue.
-    pub fn end_commit(&self) {
-        self.is_committing.set(false);
     }
 
     pub fn drain(&self) -> Vec<QueuedInput> {

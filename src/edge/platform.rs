@@ -135,14 +135,6 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = getAlarm)]
     fn get_alarm(this: &RawStorage) -> Result<Promise, JsValue>;
 
-    #[wasm_bindgen(method)]
-    fn sync(this: &RawStorage) -> RawPromise;
-
-    type RawPromise;
-
-    #[wasm_bindgen(method)]
-    fn then(this: &RawPromise, resolved: &JsValue, rejected: &JsValue);
-
     #[wasm_bindgen(method, catch, js_name = deleteAll)]
     fn delete_all(this: &RawStorage) -> Result<Promise, JsValue>;
 
@@ -231,13 +223,6 @@ pub async fn alarm(storage: &Storage) -> Result<Option<Millis>, JsValue> {
 /// this function starts in the current turn and does not await the result.
 pub fn delete_all(storage: &Storage) -> Result<(), JsValue> {
     raw_storage(storage).delete_all().map(drop)
-}
-
-/// Calls a function when all writes so far are durable, or when they failed. If
-/// they failed, the runtime resets the object.
-pub fn when_durable(storage: &Storage, act: impl FnOnce() + 'static) {
-    let act = Closure::once_into_js(act);
-    raw_storage(storage).sync().then(&act, &act);
 }
 
 /// Runs `body`. If `body` succeeds, commits all of its writes. If `body` fails,

@@ -192,7 +192,7 @@ impl Object {
     }
 
     fn enqueue(self: &Rc<Self>, input: QueuedInput) {
-        match self.inbox.enqueue(input) {
+        match self.inbox.enqueue(input, platform::now()) {
             Flush::Schedule => self.later(0, |object| object.flush_inbox()),
             Flush::Scheduled => {}
             Flush::Now => self.flush_inbox(),
@@ -206,20 +206,8 @@ impl Object {
                 QueuedInput::Publish { room, by, body, reply } => {
                     let input = Input::Request { by, request: RoomRequest::Publish, body: &body };
                     reply.send(self.handle_input(Some(&room), input));
-                    self.await_commit();
                 }
             }
-        }
-    }
-
-    /// Handles the queue again when the publishes so far are durable.
-    fn await_commit(self: &Rc<Self>) {
-        if self.inbox.begin_commit() {
-            let object = Rc::clone(self);
-            platform::when_durable(&self.state.storage(), move || {
-                object.inbox.end_commit();
-                object.flush_inbox();
-            });
         }
     }
 
