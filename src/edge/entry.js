@@ -87,10 +87,10 @@ export class RoomObject extends DurableObject {
   }
 
   /** Answers any other request of the worker. */
-  request(method, target, identity, body) {
+  request(text, body) {
     return new Promise((resolve) => {
       const answer = (status, body, retryAfter) => resolve({ status, body, retryAfter });
-      this.#call((object) => object.request(method, target, identity, body, answer));
+      this.#call((object) => object.request(text, body, answer));
     });
   }
 

@@ -14,11 +14,11 @@ const SUBPROTOCOLS = "sec-websocket-protocol";
  * Sends an upgrade to a room. The request has only the headers that are set here, so a client can't
  * forge them.
  */
-export function upgrade(room, url, identity, windowBytes, subprotocols) {
+export function upgrade({ ROOMS }, room, url, identity, windowBytes, subprotocols) {
   const headers = { upgrade: "websocket", [IDENTITY]: encodeURIComponent(identity) };
   if (windowBytes !== undefined) headers[BRIDGE] = windowBytes;
   if (subprotocols !== undefined) headers[SUBPROTOCOLS] = subprotocols;
-  return room.fetch(url, { headers });
+  return ROOMS.getByName(room).fetch(url, { headers });
 }
 
 /** Returns the parts of a request that `upgrade` sent, each on its own line. */
@@ -36,14 +36,22 @@ export function upgraded(webSocket, subprotocol) {
 }
 
 /**
- * Sends a request to a room, and resolves with the response for the client. `body` may be a promise.
- * If the room can't be reached, the response has the body `unreachable`.
+ * Sends a request to a room, and resolves with the room's answer. This method costs less than
+ * `fetch`, because it needs no headers. `body` may be a promise.
+ */
+export async function callRoom({ ROOMS }, room, call, body) {
+  return ROOMS.getByName(room).request(call, await body);
+}
+
+/**
+ * Sends a request to a room, and resolves with the response for the client. If the room can't be
+ * reached, the response has the body `unreachable`.
  *
  * This function waits in JavaScript. In the WebAssembly, each wait costs two closures and a task.
  */
-export async function forward(room, method, target, identity, body, unreachable) {
+export async function forward(env, room, call, body, unreachable) {
   try {
-    return responseOf(await room.request(method, target, identity, await body));
+    return responseOf(await callRoom(env, room, call, body));
   } catch (cause) {
     console.error(String(cause));
     return new Response(unreachable, { status: 500, headers: JSON_HEADERS });

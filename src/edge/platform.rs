@@ -19,9 +19,13 @@ extern "C" {
     #[wasm_bindgen(js_name = readStream)]
     pub fn read_stream(stream: &ReadableStream, bytes_max: usize) -> Promise;
 
+    /// Sends an upgrade to a room. The promise resolves to the response.
+    /// `identity` is JSON. `window_bytes` is the flow control window of a
+    /// bridge's socket.
     #[wasm_bindgen(catch)]
-    fn upgrade(
-        room: &RawRoom,
+    pub fn upgrade(
+        env: &Env,
+        room: &str,
         url: &str,
         identity: &str,
         window_bytes: Option<f64>,
@@ -38,17 +42,20 @@ extern "C" {
     #[wasm_bindgen(catch)]
     fn upgraded(client: &RawSocket, subprotocol: Option<&str>) -> Result<Response, JsValue>;
 
-    /// Sends a request to a room. The promise resolves to the response for the
-    /// client. `body` is a string, an `ArrayBuffer`, a promise of one, or
-    /// `undefined`. If the room can't be reached, the response has the body
-    /// `unreachable`.
-    fn forward(
-        room: &RawRoom,
-        method: &str,
-        target: &str,
-        identity: &str,
+    /// Sends a request to a room. The promise resolves to a [`RoomAnswer`].
+    /// `body` is a string, an `ArrayBuffer`, a promise of one, or `undefined`.
+    #[wasm_bindgen(js_name = callRoom)]
+    pub fn call_room(env: &Env, room: &str, call: &str, body: &JsValue) -> Promise;
+
+    /// Sends a request to a room like [`call_room`]. The promise resolves to the
+    /// response for the client, and never rejects. If the room can't be reached,
+    /// the response has the body `unreachable`.
+    pub fn forward(
+        env: &Env,
+        room: &str,
+        call: &str,
         body: &JsValue,
-        unreachable: &str,
+        unreachable: &JsValue,
     ) -> Promise;
 
     /// Adds the CORS headers to a response or to a promise of one.
@@ -95,23 +102,6 @@ extern "C" {
         this: &RawState,
         socket: &RawSocket,
     ) -> Result<Option<Date>, JsValue>;
-
-    type RawRooms;
-
-    #[wasm_bindgen(method, catch, js_name = getByName)]
-    fn get_by_name(this: &RawRooms, name: &str) -> Result<RawRoom, JsValue>;
-
-    type RawRoom;
-
-    /// Calls the method `request` of the room's object.
-    #[wasm_bindgen(method, catch)]
-    fn request(
-        this: &RawRoom,
-        method: &str,
-        target: &str,
-        identity: &str,
-        body: &str,
-    ) -> Result<Promise, JsValue>;
 
     /// The answer of a room to a request.
     pub type RoomAnswer;
@@ -266,50 +256,6 @@ pub fn random() -> Result<u64, JsValue> {
     let mut bytes = [0; 8];
     get_random_values(&mut bytes)?;
     Ok(u64::from_le_bytes(bytes) & limits::SAFE_INTEGER)
-}
-
-/// Sends an upgrade to the object of a room. The promise resolves to the
-/// response. `identity` is JSON. `window_bytes` is the flow control window of a
-/// bridge's socket.
-pub fn upgrade_to_room(
-    env: &Env,
-    room: &str,
-    url: &str,
-    identity: &str,
-    window_bytes: Option<u64>,
-    subprotocols: Option<&str>,
-) -> Result<Promise, JsValue> {
-    upgrade(&room_stub(env, room)?, url, identity, window_bytes.map(number), subprotocols)
-}
-
-/// Calls the object of a room. The promise resolves to a [`RoomAnswer`]. For a
-/// request, this call costs less than `fetch`, because it needs no headers.
-pub fn call_room(
-    env: &Env,
-    room: &str,
-    (method, target): (&str, &str),
-    identity: &str,
-    body: &str,
-) -> Result<Promise, JsValue> {
-    room_stub(env, room)?.request(method, target, identity, body)
-}
-
-/// Calls the object of a room like [`call_room`]. The promise resolves to the
-/// response for the client, and never rejects.
-pub fn forward_to_room(
-    env: &Env,
-    room: &str,
-    (method, target): (&str, &str),
-    identity: &str,
-    body: &JsValue,
-    unreachable: &str,
-) -> Result<Promise, JsValue> {
-    Ok(forward(&room_stub(env, room)?, method, target, identity, body, unreachable))
-}
-
-fn room_stub(env: &Env, room: &str) -> Result<RawRoom, JsValue> {
-    let rooms = js_sys::Reflect::get(env, &JsValue::from_str("ROOMS"))?;
-    rooms.unchecked_ref::<RawRooms>().get_by_name(room)
 }
 
 /// Creates the response that gives the client its end of a socket.

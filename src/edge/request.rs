@@ -38,7 +38,8 @@ impl RoomUpgrade<'_> {
         let Self { room, identity, start, window, subprotocols } = *self;
         let url = format!("{ROOM_ORIGIN}/rooms/{room}/events?{}", start.query());
         let (room, identity) = (room.as_str(), identity.to_json());
-        platform::upgrade_to_room(env, room, &url, &identity, window, subprotocols)
+        let window = window.map(platform::number);
+        platform::upgrade(env, room, &url, &identity, window, subprotocols)
     }
 }
 
@@ -72,6 +73,22 @@ impl ReceivedUpgrade {
     }
 }
 
+/// A request that the worker sends to a room. `method` and `target` (the path
+/// and the query) are those of the wire contract.
+pub struct RoomCall<'a> {
+    pub method: &'a str,
+    pub target: &'a str,
+    pub identity: &'a Identity,
+}
+
+impl RoomCall<'_> {
+    /// Returns the text that [`ReceivedRequest::parse`] parses, with each part on
+    /// its own line. A single text is copied to JavaScript and back.
+    pub fn text(&self) -> String {
+        format!("{}\n{}\n{}", self.method, self.target, self.identity.to_json())
+    }
+}
+
 /// A request as the room receives it.
 pub struct ReceivedRequest {
     pub room: RoomName,
@@ -82,13 +99,11 @@ pub struct ReceivedRequest {
 
 impl ReceivedRequest {
     /// Parses a request, which comes from this worker or from a worker of the
-    /// operator. So the checks of the public route are repeated here. `target`
-    /// is the path and the query, and `identity` is JSON.
-    pub fn parse(
-        (method, target): (&str, &str),
-        identity: &str,
-        body: &JsValue,
-    ) -> Result<Self, Refusal> {
+    /// operator. So the checks of the public route are repeated here.
+    pub fn parse(call: &str, body: &JsValue) -> Result<Self, Refusal> {
+        let mut parts = call.splitn(3, '\n');
+        let mut part = || parts.next().unwrap_or_default();
+        let (method, target, identity) = (part(), part(), part());
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let Route::Room { room, call: Call::Request(request) } =
             Route::parse(method, path, query, ResponseKind::Body)?

@@ -78,18 +78,12 @@ impl RoomObject {
         .map_err(Into::into)
     }
 
-    /// Handles a request of the worker. `target` is the path and the query. The
-    /// answer is passed to the function `answer`.
-    pub fn request(
-        &self,
-        method: &str,
-        target: &str,
-        identity: &str,
-        body: &JsValue,
-        answer: Function,
-    ) {
+    /// Handles a request of the worker. `call` is the text of a
+    /// [`RoomCall`](super::request::RoomCall). The answer is passed to the
+    /// function `answer`.
+    pub fn request(&self, call: &str, body: &JsValue, answer: Function) {
         let reply = Reply::new(answer);
-        match ReceivedRequest::parse((method, target), identity, body) {
+        match ReceivedRequest::parse(call, body) {
             Ok(request) => self.0.request(request, reply),
             Err(refusal) => reply.send(Err(refusal)),
         }

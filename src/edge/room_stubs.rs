@@ -13,7 +13,7 @@ use worker::{Context, Env, Error, Result};
 
 use super::answer::{internal_error, platform_error};
 use super::platform::{self, RoomAnswer};
-use super::request::RoomUpgrade;
+use super::request::{RoomCall, RoomUpgrade};
 use super::timer::sleep;
 use super::worker_socket::{SocketEvent, WorkerSocket};
 use crate::auth::Identity;
@@ -55,33 +55,28 @@ impl RoomStubs {
         Self { env, context: Rc::new(context) }
     }
 
-    /// Sends a request to a room. `method` and `target` (the path and the query)
-    /// are those of the wire contract.
+    /// Sends a request to a room, and returns the room's answer.
     pub async fn request(
         &self,
         room: &RoomName,
-        call: (&str, &str),
-        identity: &Identity,
+        call: &RoomCall<'_>,
         body: &str,
     ) -> Result<RoomAnswer> {
         let answer =
-            platform::call_room(&self.env, room.as_str(), call, &identity.to_json(), body)?;
+            platform::call_room(&self.env, room.as_str(), &call.text(), &JsValue::from_str(body));
         Ok(JsFuture::from(answer).await?.unchecked_into())
     }
 
     /// Sends a request to a room. The promise resolves to the response for the
     /// client, and never rejects. `body` is a string, an `ArrayBuffer`, a promise
     /// of one, or `undefined`.
-    pub fn forward(
-        &self,
-        room: &RoomName,
-        call: (&str, &str),
-        identity: &Identity,
-        body: &JsValue,
-    ) -> std::result::Result<Promise, Refusal> {
-        let (identity, unreachable) = (identity.to_json(), error_body(&internal_error()));
-        platform::forward_to_room(&self.env, room.as_str(), call, &identity, body, &unreachable)
-            .map_err(|cause| platform_error(cause.into()))
+    pub fn forward(&self, room: &RoomName, call: &RoomCall<'_>, body: &JsValue) -> Promise {
+        thread_local! {
+            static UNREACHABLE: JsValue = JsValue::from_str(&error_body(&internal_error()));
+        }
+        UNREACHABLE.with(|unreachable| {
+            platform::forward(&self.env, room.as_str(), &call.text(), body, unreachable)
+        })
     }
 
     /// Sends an upgrade to a room. The response is the runtime's own object, so

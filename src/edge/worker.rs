@@ -19,7 +19,7 @@ use worker::{Context, Env, Result, console_error};
 use super::answer::{json, platform_error, preflight, refused, refused_upgrade, with_cors};
 use super::bridge;
 use super::config::{Config, config};
-use super::request::{RoomUpgrade, body, body_text};
+use super::request::{RoomCall, RoomUpgrade, body, body_text};
 use super::room_stubs::RoomStubs;
 use super::verifier::{claims_of_request, health};
 use crate::auth::{Claims, Identity, TokenError, extract};
@@ -170,7 +170,8 @@ impl Handler<'_> {
             }
             _ => JsValue::UNDEFINED,
         };
-        self.rooms.forward(&room, (self.head.method, &target), &identity, &body).map(Into::into)
+        let call = RoomCall { method: self.head.method, target: &target, identity: &identity };
+        Ok(self.rooms.forward(&room, &call, &body).into())
     }
 
     /// Returns the client's identity in a room. Returns `None` if the request
@@ -260,7 +261,8 @@ impl Handler<'_> {
 
     async fn room_text(&self, room: &RoomName, identity: &Identity, body: &str) -> Result<String> {
         let target = format!("/rooms/{room}/events");
-        let answer = self.rooms.request(room, ("POST", &target), identity, body).await?;
+        let call = RoomCall { method: "POST", target: &target, identity };
+        let answer = self.rooms.request(room, &call, body).await?;
         answer.body().ok_or_else(|| "a room's answer to a publish has no body".into())
     }
 }

@@ -8,8 +8,8 @@ export interface RoomNamespace {
 
 /** The object's own method (src/edge/entry.js), which `RoomNamespace` does not offer to apps. */
 interface RoomStub {
-  /** Sends a request. `target` is its path and its query, and `identity` is JSON. */
-  request(method: string, target: string, identity: string, body?: string): Promise<RoomAnswer>;
+  /** Sends a request. `call` has the method, the target and the identity, each on its own line. */
+  request(call: string, body?: string): Promise<RoomAnswer>;
 }
 
 /** The answer of a room. */
@@ -38,5 +38,5 @@ export function callRoom(rooms: RoomNamespace, room: string, call: RoomCall): Pr
   const identity = { user, grant: RIGHTS, expires_at: Number.MAX_SAFE_INTEGER };
   const target = `/rooms/${encodeURIComponent(room)}${path}`;
   const stub = rooms.getByName(room) as object as RoomStub;
-  return stub.request(method, target, JSON.stringify(identity), body);
+  return stub.request([method, target, JSON.stringify(identity)].join("\n"), body);
 }

@@ -6,6 +6,7 @@ use worker::web_sys::Response;
 
 use super::super::answer::platform_error;
 use super::super::platform::now;
+use super::super::request::RoomCall;
 use super::super::room_stubs::RoomStubs;
 use super::reader::{Reader, ReaderEvent};
 use super::refusal;
@@ -27,7 +28,8 @@ pub async fn long_poll(
     target: String,
 ) -> Result<Response, Refusal> {
     wait_for_event(&rooms, &room, &identity, wait).await?;
-    let page = rooms.forward(&room, ("GET", &target), &identity, &JsValue::UNDEFINED)?;
+    let call = RoomCall { method: "GET", target: &target, identity: &identity };
+    let page = rooms.forward(&room, &call, &JsValue::UNDEFINED);
     let page = JsFuture::from(page).await.map_err(|cause| platform_error(cause.into()))?;
     Ok(page.unchecked_into())
 }
