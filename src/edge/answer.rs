@@ -1,7 +1,7 @@
 //! HTTP responses, CORS headers, and the closing of refused sockets.
 
 use wasm_bindgen::JsValue;
-use worker::web_sys::{Response, ResponseInit};
+use worker::web_sys::Response;
 use worker::{Error, Result, WebSocket, WebSocketPair, console_error};
 
 use super::platform;
@@ -50,16 +50,7 @@ impl From<&Refusal> for AnswerParts {
 
 impl AnswerParts {
     pub fn response(&self) -> Result<Response> {
-        let init = ResponseInit::new();
-        init.set_status(self.status);
-        if self.body.is_some() {
-            platform::JSON_HEADERS.with(|headers| init.set_headers(headers));
-        }
-        let response = Response::new_with_opt_str_and_init(self.body.as_deref(), &init)?;
-        if let Some(seconds) = self.retry_after_s {
-            response.headers().set("retry-after", &seconds.to_string())?;
-        }
-        Ok(response)
+        Ok(platform::response(self.status, self.body.as_deref(), self.retry_after_s)?)
     }
 }
 

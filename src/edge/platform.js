@@ -1,5 +1,5 @@
 /** Headers of a JSON body. All responses share this object, because creating it costs 3 µs. */
-export const JSON_HEADERS = new Headers({
+const JSON_HEADERS = new Headers({
   "content-type": "application/json",
   "cache-control": "no-store",
 });
@@ -37,32 +37,41 @@ export function upgraded(webSocket, subprotocol) {
 
 /**
  * Sends a request to a room, and resolves with the room's answer. This method costs less than
- * `fetch`, because it needs no headers. `body` may be a promise.
+ * `fetch`, because it needs no headers.
  */
 export async function callRoom({ ROOMS }, room, call, body) {
-  return ROOMS.getByName(room).request(call, await body);
+  return ROOMS.getByName(room).request(call, body);
 }
 
 /**
- * Sends a request to a room, and resolves with the response for the client. If the room can't be
- * reached, the response has the body `unreachable`.
+ * Sends a request to a room, and resolves with the response for the client. `body` may be a promise.
+ * `unreadable` and `unreachable` are the answers if the body can't be read, and if the room can't
+ * be reached.
  *
  * This function waits in JavaScript. In the WebAssembly, each wait costs two closures and a task.
  */
-export async function forward(env, room, call, body, unreachable) {
+export async function forward(env, room, call, body, unreadable, unreachable) {
+  let sent;
   try {
-    return responseOf(await callRoom(env, room, call, body));
+    sent = await body;
+  } catch {
+    return response(400, unreadable);
+  }
+  try {
+    const { status, body, retryAfter } = await callRoom(env, room, call, sent);
+    return response(status, body, retryAfter);
   } catch (cause) {
     console.error(String(cause));
-    return new Response(unreachable, { status: 500, headers: JSON_HEADERS });
+    return response(500, unreachable);
   }
 }
 
-function responseOf({ status, body, retryAfter }) {
+/** Creates a response with JSON or without a body. `retryAfter` is in seconds. */
+export function response(status, body, retryAfter) {
   if (body === undefined) return new Response(null, { status });
-  const response = new Response(body, { status, headers: JSON_HEADERS });
-  if (retryAfter !== undefined) response.headers.set("retry-after", retryAfter);
-  return response;
+  const created = new Response(body, { status, headers: JSON_HEADERS });
+  if (retryAfter !== undefined) created.headers.set("retry-after", retryAfter);
+  return created;
 }
 
 /** Adds the headers that allow pages of an origin to read a response. */

@@ -6,7 +6,7 @@ use js_sys::{Date, Promise};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{Headers, ReadableStream, Request, RequestInit, Response};
+use worker::web_sys::{ReadableStream, Request, RequestInit, Response};
 use worker::{Env, State, Storage, WebSocket};
 
 use crate::limits;
@@ -43,28 +43,33 @@ extern "C" {
     fn upgraded(client: &RawSocket, subprotocol: Option<&str>) -> Result<Response, JsValue>;
 
     /// Sends a request to a room. The promise resolves to a [`RoomAnswer`].
-    /// `body` is a string, an `ArrayBuffer`, a promise of one, or `undefined`.
     #[wasm_bindgen(js_name = callRoom)]
-    pub fn call_room(env: &Env, room: &str, call: &str, body: &JsValue) -> Promise;
+    pub fn call_room(env: &Env, room: &str, call: &str, body: &str) -> Promise;
 
-    /// Sends a request to a room like [`call_room`]. The promise resolves to the
-    /// response for the client, and never rejects. If the room can't be reached,
-    /// the response has the body `unreachable`.
+    /// Sends a request to a room. The promise resolves to the response for the
+    /// client, and never rejects. `body` is a string, an `ArrayBuffer`, a promise
+    /// of one, or `undefined`. `unreadable` and `unreachable` are the bodies of
+    /// the response if the body can't be read, and if the room can't be reached.
     pub fn forward(
         env: &Env,
         room: &str,
         call: &str,
         body: &JsValue,
+        unreadable: &JsValue,
         unreachable: &JsValue,
     ) -> Promise;
+
+    /// Creates a response with JSON or without a body.
+    #[wasm_bindgen(catch)]
+    pub fn response(
+        status: u16,
+        body: Option<&str>,
+        retry_after_s: Option<u32>,
+    ) -> Result<Response, JsValue>;
 
     /// Adds the CORS headers to a response or to a promise of one.
     #[wasm_bindgen(js_name = addCors)]
     pub fn add_cors(responding: &JsValue, origin: &str, credentials: bool) -> Promise;
-
-    /// The headers of a JSON body.
-    #[wasm_bindgen(thread_local_v2)]
-    pub static JSON_HEADERS: Headers;
 }
 
 #[wasm_bindgen]

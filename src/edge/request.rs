@@ -112,19 +112,15 @@ impl ReceivedRequest {
         };
         let by = serde_json::from_str(identity)
             .map_err(|_| Refusal::bad_request("the identity is invalid"))?;
-        let body = text(body)?;
-        if body.len() > limits::BODY_BYTES {
-            return Err(body_too_large());
-        }
-        Ok(Self { room, by, request, body })
+        Ok(Self { room, by, request, body: text(body)? })
     }
 }
 
 /// Returns the body of a request for the room: an `ArrayBuffer`, or a promise of
-/// one. Fails with `too_large` if the body exceeds [`limits::BODY_BYTES`]. Fails
-/// with `bad_request` if the body can't be read to its end.
+/// one. The promise rejects if the body can't be read to its end. Fails with
+/// `too_large` if the body exceeds [`limits::BODY_BYTES`].
 pub async fn body(request: &Request, content_length: Option<&str>) -> Result<JsValue, Refusal> {
-    let unreadable = |_| Refusal::bad_request("the body could not be read to its end");
+    let unreadable = |_| body_unreadable();
     match content_length.and_then(|length| length.parse::<usize>().ok()) {
         Some(length) if length > limits::BODY_BYTES => Err(body_too_large()),
         Some(_) => request.array_buffer().map(JsValue::from).map_err(unreadable),
@@ -139,29 +135,35 @@ pub async fn body(request: &Request, content_length: Option<&str>) -> Result<JsV
     }
 }
 
-/// Reads the body of a request as text. Fails like [`body`], and with
-/// `bad_request` if the body is not UTF-8.
+/// Reads the body of a request as text. Fails like [`body`] and [`text`], and
+/// with `bad_request` if the body can't be read to its end.
 pub async fn body_text(request: &Request, content_length: Option<&str>) -> Result<String, Refusal> {
-    let body = Promise::resolve(&body(request, content_length).await?);
-    let bytes = JsFuture::from(body).await;
-    let bytes = bytes.map_err(|_| Refusal::bad_request("the body could not be read to its end"))?;
-    text(&bytes)
+    let bytes = Promise::resolve(&body(request, content_length).await?);
+    text(&JsFuture::from(bytes).await.map_err(|_| body_unreadable())?)
 }
 
 /// Returns the text of a body, which is a string, an `ArrayBuffer` or
-/// `undefined`. Fails with `bad_request` if the bytes are not UTF-8.
-pub fn text(body: &JsValue) -> Result<String, Refusal> {
-    if let Some(text) = body.as_string() {
-        return Ok(text);
-    }
+/// `undefined`. Fails with `too_large` if the body exceeds
+/// [`limits::BODY_BYTES`], and with `bad_request` if it is not UTF-8.
+fn text(body: &JsValue) -> Result<String, Refusal> {
     if body.is_undefined() {
         return Ok(String::new());
     }
-    String::from_utf8(Uint8Array::new(body).to_vec())
-        .map_err(|_| Refusal::bad_request("the body must be UTF-8"))
+    if let Some(text) = body.as_string() {
+        return if text.len() > limits::BODY_BYTES { Err(body_too_large()) } else { Ok(text) };
+    }
+    let bytes = Uint8Array::new(body);
+    if bytes.length() as usize > limits::BODY_BYTES {
+        return Err(body_too_large());
+    }
+    String::from_utf8(bytes.to_vec()).map_err(|_| Refusal::bad_request("the body must be UTF-8"))
 }
 
-pub fn body_too_large() -> Refusal {
+pub fn body_unreadable() -> Refusal {
+    Refusal::bad_request("the body could not be read to its end")
+}
+
+fn body_too_large() -> Refusal {
     Refusal::too_large(format!("a body may be at most {} bytes", limits::BODY_BYTES))
 }
 

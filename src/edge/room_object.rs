@@ -66,16 +66,16 @@ impl RoomObject {
         Self(Rc::new(Object { state, env, loaded: RefCell::new(None), inbox: Inbox::default() }))
     }
 
-    /// Answers an upgrade of the worker.
+    /// Answers an upgrade of the worker. An exception would count as a trap, so
+    /// an error of the platform is logged and answered.
     pub fn connect(&self, request: &Request) -> std::result::Result<Response, JsValue> {
-        match ReceivedUpgrade::of(request) {
-            Some(upgrade) => self.0.connect(upgrade),
-            None => {
-                console_error!("a request reached a room's object without passing the worker");
-                answer::refused(&room_unavailable())
-            }
-        }
-        .map_err(Into::into)
+        let upgrade = ReceivedUpgrade::of(request)
+            .ok_or_else(|| "a request reached a room's object without passing the worker".into());
+        let response = upgrade.and_then(|upgrade| self.0.connect(upgrade)).or_else(|cause| {
+            console_error!("{cause}");
+            answer::refused(&room_unavailable())
+        });
+        response.map_err(Into::into)
     }
 
     /// Handles a request of the worker. `call` is the text of a

@@ -13,7 +13,7 @@ use worker::{Context, Env, Error, Result};
 
 use super::answer::{internal_error, platform_error};
 use super::platform::{self, RoomAnswer};
-use super::request::{RoomCall, RoomUpgrade};
+use super::request::{RoomCall, RoomUpgrade, body_unreadable};
 use super::timer::sleep;
 use super::worker_socket::{SocketEvent, WorkerSocket};
 use crate::auth::Identity;
@@ -62,8 +62,7 @@ impl RoomStubs {
         call: &RoomCall<'_>,
         body: &str,
     ) -> Result<RoomAnswer> {
-        let answer =
-            platform::call_room(&self.env, room.as_str(), &call.text(), &JsValue::from_str(body));
+        let answer = platform::call_room(&self.env, room.as_str(), &call.text(), body);
         Ok(JsFuture::from(answer).await?.unchecked_into())
     }
 
@@ -72,10 +71,12 @@ impl RoomStubs {
     /// of one, or `undefined`.
     pub fn forward(&self, room: &RoomName, call: &RoomCall<'_>, body: &JsValue) -> Promise {
         thread_local! {
-            static UNREACHABLE: JsValue = JsValue::from_str(&error_body(&internal_error()));
+            static ERRORS: [JsValue; 2] = [body_unreadable(), internal_error()]
+                .map(|refusal| JsValue::from_str(&error_body(&refusal)));
         }
-        UNREACHABLE.with(|unreachable| {
-            platform::forward(&self.env, room.as_str(), &call.text(), body, unreachable)
+        ERRORS.with(|[unreadable, unreachable]| {
+            let (room, call) = (room.as_str(), call.text());
+            platform::forward(&self.env, room, &call, body, unreadable, unreachable)
         })
     }
 

@@ -59,7 +59,8 @@ impl Sockets {
     ///
     /// If a frame is sent before the object has returned its response, the frame
     /// waits in the pipe to the client. Such a socket uses 8 kB more memory, for
-    /// as long as it is open.
+    /// as long as it is open. If the WebAssembly traps before the frames are
+    /// sent, the client connects again after its timeout for `welcome`.
     pub fn open(&mut self, id: SessionId, socket: WebSocket) -> bool {
         self.insert(id, socket);
         let is_first = self.opening.is_empty();

@@ -18,10 +18,10 @@ export class Body {
    */
   constructor(onReader) {
     const source = {
-      pull: (controller) => {
+      start: (controller) => {
         this.#controller = controller;
-        report(onReader, true);
       },
+      pull: () => report(onReader, true),
       cancel: () => report(onReader, false),
     };
     this.response = new Response(new ReadableStream(source, { highWaterMark: 0 }), {

@@ -135,6 +135,7 @@ impl EventStream {
         this.reader.notify(Rc::new(move || on_event(())));
         let give_up = on(Rc::downgrade(&this), |this, ()| {
             if this.state.get() == State::Unread {
+                this.body.end();
                 this.finish();
             }
         });
@@ -209,7 +210,11 @@ impl EventStream {
         let at = self.stream.borrow().next_due();
         let mut timer = self.timer.borrow_mut();
         if timer.as_ref().is_none_or(|timer| at != timer.at()) {
-            let fire = on(Rc::downgrade(self), |this, ()| this.advance());
+            let fire = on(Rc::downgrade(self), |this, ()| {
+                // If the timer fires too early, it is set again.
+                this.timer.replace(None);
+                this.advance();
+            });
             *timer = Some(Timer::set(at, move || fire(())));
         }
     }
