@@ -74,8 +74,6 @@ export class RoomObject extends DurableObject {
   #create;
   #object;
   #instance;
-  /** Functions that reject the requests without an answer. */
-  #unanswered = new Set();
 
   constructor(state, env) {
     super(state, env);
@@ -90,14 +88,9 @@ export class RoomObject extends DurableObject {
 
   /** Answers any other request of the worker. */
   request(text, body) {
-    const object = this.#current();
-    return new Promise((resolve, reject) => {
-      this.#unanswered.add(reject);
-      const answer = (status, body, retryAfter) => {
-        this.#unanswered.delete(reject);
-        resolve({ status, body, retryAfter });
-      };
-      call(() => object.request(String(text), body, answer));
+    return new Promise((resolve) => {
+      const answer = (status, body, retryAfter) => resolve({ status, body, retryAfter });
+      this.#call((object) => object.request(String(text), body, answer));
     });
   }
 
@@ -126,9 +119,6 @@ export class RoomObject extends DurableObject {
   #current() {
     const instance = liveInstance();
     if (this.#instance !== instance) {
-      // An older instance never answers. The clients receive `internal`, and try again.
-      for (const reject of this.#unanswered) reject(new Error("the WebAssembly was started again"));
-      this.#unanswered.clear();
       this.#object = call(this.#create);
       this.#instance = instance;
     }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type IncomingHttpHeaders, request } from "node:http";
+import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { Socket } from "./client.ts";
 import { claims, sign } from "./jwt.ts";
@@ -242,6 +243,23 @@ describe("CORS", () => {
     assert(allowed === "*" || allowed === "https://any.example.com", String(allowed));
     assert.equal(answer.headers.get("access-control-allow-credentials"), null);
   });
+});
+
+describe("a body that ends too early is answered with bad_request", () => {
+  for (const [head, body] of [
+    ["content-length: 1000", "0123456789"],
+    ["transfer-encoding: chunked", "a\r\n0123456789\r\n"],
+  ] as const) {
+    test(head, async () => {
+      const port = Number(new URL(runtime.url).port);
+      const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+      const authorization = `authorization: Bearer ${token}`;
+      const lines = ["POST /rooms/r/events HTTP/1.1", "host: r", authorization, head, "", body];
+      socket.end(lines.join("\r\n"));
+      const answer = Buffer.concat(await socket.toArray()).toString();
+      assert.match(answer, /^HTTP\/1\.1 400 .*"code":"bad_request"/s);
+    });
+  }
 });
 
 const EVENT = '{"name":"n","data":1}';

@@ -70,6 +70,19 @@ describe("all rooms go on with their events and their sockets", () => {
       await goOn(rooms);
     });
   }
+  test("and every publish that waits for its answer is answered", async (t) => {
+    const [{ room, socket }] = await openRooms(t);
+    // Most of the publishes wait in the room's inbox behind the frame with the fault.
+    const publishes = Array.from({ length: 200 }, (_, n) => {
+      if (n % 20 === 10) socket.send({ type: "publish", name: "trap", data: 1 });
+      return room.publish({ name: "n", data: n });
+    });
+    await room.runtime.waitForLog("injecting a fault", 1, 30_000);
+    for (const publish of await Promise.allSettled(publishes)) {
+      if (publish.status === "rejected") assert.match(String(publish.reason), /: 500 .*"internal"/);
+    }
+    await room.publish({ name: "after", data: 1 });
+  });
 });
 
 interface OpenRoom {
