@@ -1,7 +1,7 @@
 /**
- * Entry of the worker: its two classes, which call the WebAssembly. After a trap, the state in the
- * WebAssembly's memory is unknown. So the next call starts the WebAssembly again, and each room is
- * loaded again from its storage.
+ * Entry of the worker and of the rooms' objects, which call the WebAssembly. After a trap, the state
+ * in the WebAssembly's memory is unknown. So the next call starts the WebAssembly again, and each
+ * room is loaded again from its storage.
  */
 import { DurableObject } from "cloudflare:workers";
 import * as wasm from "wasm";
@@ -29,8 +29,8 @@ function liveInstance() {
 }
 
 /**
- * Calls the WebAssembly. A function of the worker that fails rejects its promise. So an exception
- * comes from a trap.
+ * Calls the WebAssembly. Its functions return their errors as responses or rejected promises. So an
+ * exception comes from a trap.
  */
 function call(run) {
   try {
