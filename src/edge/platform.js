@@ -11,14 +11,26 @@ const BRIDGE = "roomcast-bridge";
 const SUBPROTOCOLS = "sec-websocket-protocol";
 
 /**
- * Sends an upgrade to a room. The request has only the headers that are set here, so a client can't
- * forge them.
+ * Sends an upgrade to a room, and resolves with the room's response. The request has only the
+ * headers that are set here, so a client can't forge them. If the room refuses the upgrade, the
+ * promise rejects with the text of the refusal.
  */
-export function upgrade({ ROOMS }, room, url, identity, windowBytes, subprotocols) {
+export async function upgrade({ ROOMS }, room, url, identity, windowBytes, subprotocols) {
   const headers = { upgrade: "websocket", [IDENTITY]: encodeURIComponent(identity) };
   if (windowBytes !== undefined) headers[BRIDGE] = windowBytes;
   if (subprotocols !== undefined) headers[SUBPROTOCOLS] = subprotocols;
-  return ROOMS.getByName(room).fetch(url, { headers });
+  const response = await ROOMS.getByName(room).fetch(url, { headers });
+  if (response.status !== 101) throw await response.text();
+  return response;
+}
+
+/** Resolves with the response for the client. `refuse` creates it from the cause of a rejection. */
+export async function answerUpgrade(upgrading, refuse, subprotocols) {
+  try {
+    return await upgrading;
+  } catch (cause) {
+    return refuse(cause, subprotocols);
+  }
 }
 
 /** Returns the parts of a request that `upgrade` sent, each on its own line. */

@@ -19,10 +19,10 @@ extern "C" {
     #[wasm_bindgen(js_name = readStream)]
     pub fn read_stream(stream: &ReadableStream, bytes_max: usize) -> Promise;
 
-    /// Sends an upgrade to a room. The promise resolves to the response.
-    /// `identity` is JSON. `window_bytes` is the flow control window of a
-    /// bridge's socket.
-    #[wasm_bindgen(catch)]
+    /// Sends an upgrade to a room. The promise resolves to the room's response
+    /// with the socket. If the room refuses the upgrade, the promise rejects with
+    /// the text of the refusal. `identity` is JSON. `window_bytes` is the flow
+    /// control window of a bridge's socket.
     pub fn upgrade(
         env: &Env,
         room: &str,
@@ -30,7 +30,16 @@ extern "C" {
         identity: &str,
         window_bytes: Option<f64>,
         subprotocols: Option<&str>,
-    ) -> Result<Promise, JsValue>;
+    ) -> Promise;
+
+    /// Waits for an upgrade. The promise resolves to the response for the client.
+    /// `refuse` creates this response from the cause of a rejection.
+    #[wasm_bindgen(js_name = answerUpgrade)]
+    pub fn answer_upgrade(
+        upgrading: &Promise,
+        refuse: &Closure<dyn Fn(JsValue, Option<String>) -> Result<Response, JsValue>>,
+        subprotocols: Option<&str>,
+    ) -> Promise;
 
     /// Returns the parts of an upgrade from the worker, each on its own line:
     /// the URL, the identity as JSON, and the values of `upgrade`, of the

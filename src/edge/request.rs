@@ -33,8 +33,9 @@ pub struct RoomUpgrade<'a> {
 }
 
 impl RoomUpgrade<'_> {
-    /// Sends the upgrade. The promise resolves to the room's response.
-    pub fn send(&self, env: &Env) -> Result<Promise, JsValue> {
+    /// Sends the upgrade. The promise resolves to the room's response, or rejects
+    /// with the text of the room's refusal.
+    pub fn send(&self, env: &Env) -> Promise {
         let Self { room, identity, start, window, subprotocols } = *self;
         let url = format!("{ROOM_ORIGIN}/rooms/{room}/events?{}", start.query());
         let (room, identity) = (room.as_str(), identity.to_json());

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use js_sys::Promise;
+use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::web_sys::Response;
 use worker::{Context, Env, Error, Result};
 
-use super::answer::{internal_error, platform_error};
+use super::answer::{internal_error, platform_error, refused_upgrade};
 use super::platform::{self, RoomAnswer};
 use super::request::{RoomCall, RoomUpgrade, body_unreadable};
 use super::timer::sleep;
@@ -38,16 +39,19 @@ fn unreachable(cause: Error) -> Refusal {
     platform_error(cause)
 }
 
-/// Reads the refusal from the response of a room that refused an upgrade.
-async fn refusal_of(answer: &Response) -> Refusal {
-    let text = async { JsFuture::from(answer.text()?).await };
-    match text.await {
-        Ok(body) => body
-            .as_string()
-            .and_then(|body| read_error(&body))
-            .unwrap_or_else(|| platform_error("a room did not upgrade".into())),
-        Err(cause) => platform_error(cause.into()),
+/// Returns the refusal of an upgrade. `cause` is the text of the room's refusal,
+/// or the error if the room can't be reached.
+fn refusal_of(cause: JsValue) -> Refusal {
+    match cause.as_string() {
+        Some(text) => {
+            read_error(&text).unwrap_or_else(|| platform_error("a room did not upgrade".into()))
+        }
+        None => unreachable(cause.into()),
     }
+}
+
+fn refuse(cause: JsValue, subprotocols: Option<String>) -> std::result::Result<Response, JsValue> {
+    refused_upgrade(&refusal_of(cause), subprotocols.as_deref()).map_err(Into::into)
 }
 
 impl RoomStubs {
@@ -80,16 +84,15 @@ impl RoomStubs {
         })
     }
 
-    /// Sends an upgrade to a room. The response is the runtime's own object, so
-    /// that it can be forwarded unchanged. Fails with the room's refusal.
-    pub async fn upgrade(
-        &self,
-        upgrade: &RoomUpgrade<'_>,
-    ) -> std::result::Result<Response, Refusal> {
-        let answer = async { JsFuture::from(upgrade.send(&self.env)?).await };
-        let answer: Response =
-            answer.await.map_err(|cause| unreachable(cause.into()))?.unchecked_into();
-        if answer.status() == 101 { Ok(answer) } else { Err(refusal_of(&answer).await) }
+    /// Forwards a client's upgrade to a room. The promise resolves to the response
+    /// for the client, and waits in JavaScript like [`RoomStubs::forward`].
+    pub fn forward_upgrade(&self, upgrade: &RoomUpgrade<'_>) -> Promise {
+        thread_local! {
+            static REFUSE: Closure<dyn Fn(JsValue, Option<String>) -> std::result::Result<Response, JsValue>> =
+                Closure::new(refuse);
+        }
+        let upgrading = upgrade.send(&self.env);
+        REFUSE.with(|refuse| platform::answer_upgrade(&upgrading, refuse, upgrade.subprotocols))
     }
 
     /// Opens a socket from the worker to a room. `window` is the flow control
@@ -110,7 +113,8 @@ impl RoomStubs {
         let opening = Box::pin(async move {
             let (room, identity) = (&room, &identity);
             let upgrade = RoomUpgrade { room, identity, start, window, subprotocols: None };
-            let socket = platform::websocket(&rooms.upgrade(&upgrade).await?);
+            let answer = JsFuture::from(upgrade.send(&rooms.env)).await.map_err(refusal_of)?;
+            let socket = platform::websocket(&answer.unchecked_into());
             let socket =
                 socket.ok_or_else(|| platform_error("a room's upgrade has no socket".into()))?;
             WorkerSocket::accept(socket, on_event).map_err(platform_error)

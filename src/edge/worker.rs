@@ -122,7 +122,9 @@ impl Handler<'_> {
                 let rooms = self.rooms.clone();
                 self.rooms.run_to_completion(bridge::stream(rooms, room, identity, query)).await?
             }
-            Route::Room { room, call: Call::Connect(start) } => self.join(room, start).await?,
+            Route::Room { room, call: Call::Connect(start) } => {
+                return self.join(room, start).await;
+            }
             Route::Room { room, call: Call::Request(call) } => {
                 return self.forward(room, call).await;
             }
@@ -130,17 +132,18 @@ impl Handler<'_> {
         Ok(response.into())
     }
 
-    async fn join(&self, room: RoomName, start: Start) -> std::result::Result<Response, Refusal> {
+    async fn join(&self, room: RoomName, start: Start) -> std::result::Result<JsValue, Refusal> {
         let subprotocols = self.head.subprotocols;
         // Without an identity, the first frame must contain the token.
         let Some(identity) = self.identity(&room).await? else {
             return bridge::pending(self.config, &self.rooms, room, start, subprotocols)
+                .map(Into::into)
                 .map_err(platform_error);
         };
         Call::Connect(start).check(identity.grant)?;
         let (room, identity) = (&room, &identity);
         let upgrade = RoomUpgrade { room, identity, start, window: None, subprotocols };
-        self.rooms.upgrade(&upgrade).await
+        Ok(self.rooms.forward_upgrade(&upgrade).into())
     }
 
     async fn forward(
