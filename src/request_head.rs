@@ -46,7 +46,7 @@ impl<'a> RequestHead<'a> {
     pub fn parse(text: &'a str, base_path: &str) -> Option<Self> {
         let mut lines = text.split('\n');
         let (method, url) = (lines.next()?, lines.next()?);
-        let (own_origin, path, query) = split(url);
+        let (own_origin, path, query) = split_url(url);
         let mut header = || {
             let value = lines.next()?;
             Some(Some(value).filter(|value| !value.is_empty()))
@@ -128,7 +128,7 @@ impl<'a> RequestHead<'a> {
 }
 
 /// Splits an absolute URL into origin, path and query. The fragment is dropped.
-pub fn split(url: &str) -> (&str, &str, &str) {
+pub fn split_url(url: &str) -> (&str, &str, &str) {
     let url = url.split_once('#').map_or(url, |(url, _)| url);
     let (address, query) = url.split_once('?').unwrap_or((url, ""));
     let path_start = address.match_indices('/').nth(2).map_or(address.len(), |(start, _)| start);
@@ -158,7 +158,7 @@ mod tests {
             ("http://h/a?b=1?c#d?e", ("http://h", "/a", "b=1?c")),
             ("http://h/a#b?c=1", ("http://h", "/a", "")),
         ] {
-            assert_eq!(split(url), parts, "{url}");
+            assert_eq!(split_url(url), parts, "{url}");
         }
     }
 

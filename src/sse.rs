@@ -130,8 +130,8 @@ impl Stream {
         (stream, text)
     }
 
-    /// Appends the text that the stream must write for a frame. The text is
-    /// empty if readers of a stream don't receive this kind of frame.
+    /// Appends the text that the stream must write for a frame. Appends nothing
+    /// if readers of a stream don't receive this kind of frame.
     pub fn append(&mut self, text: &mut String, frame: &str) {
         self.write(text, frame, false);
     }

@@ -12,6 +12,10 @@ use worker::{Env, State, Storage, WebSocket};
 use crate::limits;
 use crate::time::Millis;
 
+/// A function that creates the response to a refused upgrade from the cause and
+/// from the subprotocols that the client offers.
+pub type Refuse = Closure<dyn Fn(JsValue, Option<String>) -> Result<Response, JsValue>>;
+
 #[wasm_bindgen(module = "/src/edge/platform.js")]
 extern "C" {
     /// Reads a stream to its end. The promise resolves to an `ArrayBuffer`, or
@@ -37,7 +41,7 @@ extern "C" {
     #[wasm_bindgen(js_name = answerUpgrade)]
     pub fn answer_upgrade(
         upgrading: &Promise,
-        refuse: &Closure<dyn Fn(JsValue, Option<String>) -> Result<Response, JsValue>>,
+        refuse: &Refuse,
         subprotocols: Option<&str>,
     ) -> Promise;
 

@@ -12,7 +12,7 @@ use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::{RoomName, Start};
-use crate::request_head::split;
+use crate::request_head::split_url;
 use crate::route::{Call, Request as RoomRequest, ResponseKind, Route};
 
 /// The origin of each upgrade that the worker sends to a room. No URL of a
@@ -58,7 +58,7 @@ impl ReceivedUpgrade {
     pub fn of(request: &Request) -> Option<Self> {
         let parts = platform::parts_of(request).ok()?;
         let mut parts = parts.split('\n');
-        let (origin, path, query) = split(parts.next()?);
+        let (origin, path, query) = split_url(parts.next()?);
         let call = Route::parse("GET", path, query, ResponseKind::Socket);
         let (ROOM_ORIGIN, Ok(Route::Room { room, call: Call::Connect(start) })) = (origin, call)
         else {
@@ -127,9 +127,8 @@ pub async fn body(request: &Request, content_length: Option<&str>) -> Result<JsV
         Some(_) => request.array_buffer().map(JsValue::from).map_err(unreadable),
         None => match request.body() {
             Some(stream) => {
-                let body = platform::read_stream(&stream, limits::BODY_BYTES);
-                let body = JsFuture::from(body).await.map_err(unreadable)?;
-                if body.is_null() { Err(body_too_large()) } else { Ok(body) }
+                let body = read(stream, limits::BODY_BYTES).await.map_err(unreadable)?;
+                body.ok_or_else(body_too_large)
             }
             None => Ok(JsValue::UNDEFINED),
         },
@@ -168,9 +167,9 @@ fn body_too_large() -> Refusal {
     Refusal::too_large(format!("a body may be at most {} bytes", limits::BODY_BYTES))
 }
 
-/// Reads a stream to its end. If the stream has more than `bytes_max` bytes,
-/// stops reading and returns `None`.
-pub async fn read(stream: ReadableStream, bytes_max: usize) -> Result<Option<Vec<u8>>, JsValue> {
+/// Reads a stream to its end, and returns an `ArrayBuffer`. If the stream has
+/// more than `bytes_max` bytes, stops reading and returns `None`.
+pub async fn read(stream: ReadableStream, bytes_max: usize) -> Result<Option<JsValue>, JsValue> {
     let bytes = JsFuture::from(platform::read_stream(&stream, bytes_max)).await?;
-    Ok((!bytes.is_null()).then(|| Uint8Array::new(&bytes).to_vec()))
+    Ok(Some(bytes).filter(|bytes| !bytes.is_null()))
 }

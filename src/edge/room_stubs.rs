@@ -13,7 +13,7 @@ use worker::web_sys::Response;
 use worker::{Context, Env, Error, Result};
 
 use super::answer::{internal_error, platform_error, refused_upgrade};
-use super::platform::{self, RoomAnswer};
+use super::platform::{self, Refuse, RoomAnswer};
 use super::request::{RoomCall, RoomUpgrade, body_unreadable};
 use super::timer::sleep;
 use super::worker_socket::{SocketEvent, WorkerSocket};
@@ -88,8 +88,7 @@ impl RoomStubs {
     /// for the client, and waits in JavaScript like [`RoomStubs::forward`].
     pub fn forward_upgrade(&self, upgrade: &RoomUpgrade<'_>) -> Promise {
         thread_local! {
-            static REFUSE: Closure<dyn Fn(JsValue, Option<String>) -> std::result::Result<Response, JsValue>> =
-                Closure::new(refuse);
+            static REFUSE: Refuse = Closure::new(refuse);
         }
         let upgrading = upgrade.send(&self.env);
         REFUSE.with(|refuse| platform::answer_upgrade(&upgrading, refuse, upgrade.subprotocols))

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use js_sys::Promise;
+use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::console_error;
@@ -197,5 +197,5 @@ async fn text(response: Response) -> Result<String, String> {
     let stream = response.body().ok_or("answered without a body")?;
     let bytes = read(stream, Keys::SET_BYTES_MAX).await.map_err(|cause| format!("{cause:?}"))?;
     let bytes = bytes.ok_or_else(|| KeyError::LongSet.to_string())?;
-    String::from_utf8(bytes).map_err(|_| KeyError::NotASet.to_string())
+    String::from_utf8(Uint8Array::new(&bytes).to_vec()).map_err(|_| KeyError::NotASet.to_string())
 }

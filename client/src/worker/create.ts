@@ -1,8 +1,6 @@
 import { basePathOf, register, type RoomcastOptions } from "./hooks.ts";
 import worker, { type Context } from "./worker.ts";
 
-export type { Context };
-
 /** Roomcast with your functions. A worker can `export default` this object. */
 export interface Roomcast<Env> {
   /** Answers a request. A path that is not below `basePath` is `not_found`. */

@@ -4,7 +4,8 @@
  */
 export { default, RoomObject } from "./worker.ts";
 export { createRoomcast } from "./create.ts";
-export type { Context, Roomcast } from "./create.ts";
+export type { Roomcast } from "./create.ts";
+export type { Context } from "./worker.ts";
 export type {
   Authenticated,
   PublishedEvent,
