@@ -24,6 +24,14 @@ const WASM_FEATURES = [
   "exception-handling",
 ];
 
+/** Functions of classes that the `worker` crate exports, and that the entry does not use. */
+const UNUSED_EXPORTS = [
+  "*containerstartupoptions*",
+  "*intounderlying*",
+  "*minifyconfig*",
+  "*r2range*",
+];
+
 checkVersions();
 rmSync(STAGING, { recursive: true, force: true });
 compile();
@@ -64,8 +72,12 @@ function generateBindings(): void {
 /** Bundles the entry, the generated code and the snippets of crates into one module. */
 function bundle(): void {
   const generated = resolve(STAGING, "index.js");
-  // The runtime has no source phase imports. It loads a module of WebAssembly by a plain import.
-  const code = readFileSync(generated, "utf8").replace("import source ", "import ");
+  const code = readFileSync(generated, "utf8")
+    // The runtime has no source phase imports. It loads a module of WebAssembly by a plain import.
+    .replace("import source ", "import ")
+    // Without these side effects, esbuild removes the classes of the worker crate that are not used.
+    .replaceAll(/^if \(Symbol\.dispose\) .*;$/gm, "")
+    .replaceAll("new FinalizationRegistry(", "/* @__PURE__ */ new FinalizationRegistry(");
   writeFileSync(generated, code);
   buildSync({
     absWorkingDir: resolve(STAGING),
@@ -85,7 +97,10 @@ function bundle(): void {
 function optimize(): void {
   const wasm = `${STAGING}/index_bg.wasm`;
   const features = WASM_FEATURES.map((feature) => `--enable-${feature}`);
-  run("wasm-opt", "-Oz", ...features, "--output", wasm, wasm);
+  const unused = UNUSED_EXPORTS.map((pattern) => `--remove-exports=${pattern}`);
+  // Functions with similar names have similar code, which compresses better side by side.
+  const passes = [...unused, "--converge", "-Oz", "--reorder-functions-by-name"];
+  run("wasm-opt", ...features, ...passes, "--output", wasm, wasm);
 }
 
 function licenses(): Buffer {

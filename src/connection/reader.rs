@@ -84,8 +84,10 @@ impl Connection {
         (passes, std::mem::take(&mut self.effects))
     }
 
-    /// Returns whether the rooms are paused.
-    pub(super) fn is_paused(&self) -> bool {
+    /// Returns whether the rooms are paused. If they are not paused, and at most
+    /// one window is unread, [`Connection::should_forward`] forwards every frame
+    /// and returns no effects. So the edge need not call it for such a frame.
+    pub fn is_paused(&self) -> bool {
         self.next_check_at.is_some()
     }
 

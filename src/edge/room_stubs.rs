@@ -16,7 +16,7 @@ use super::answer::{internal_error, platform_error, refused_upgrade};
 use super::platform::{self, Refuse, RoomAnswer};
 use super::request::{RoomCall, RoomUpgrade, body_unreadable};
 use super::timer::sleep;
-use super::worker_socket::{SocketEvent, WorkerSocket};
+use super::worker_socket::{Relay, SocketEvent, WorkerSocket};
 use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::protocol::{RoomName, Start, error_body, read_error};
@@ -95,7 +95,8 @@ impl RoomStubs {
     }
 
     /// Opens a socket from the worker to a room. `window` is the flow control
-    /// window of a bridge's socket in bytes, and `None` for other sockets.
+    /// window of a bridge's socket in bytes, and `None` for other sockets. The
+    /// frames that `relay` forwards are not passed to `on_event`.
     ///
     /// Fails with the room's refusal. Call this method only in an invocation
     /// that waits for the result. If the invocation ended first, the room would
@@ -107,8 +108,10 @@ impl RoomStubs {
         start: Start,
         window: Option<u64>,
         on_event: Rc<dyn Fn(SocketEvent)>,
+        relay: Option<&Relay>,
     ) -> std::result::Result<WorkerSocket, Refusal> {
         let (rooms, room, identity) = (self.clone(), room.clone(), identity.clone());
+        let relay = relay.cloned();
         let opening = Box::pin(async move {
             let (room, identity) = (&room, &identity);
             let upgrade = RoomUpgrade { room, identity, start, window, subprotocols: None };
@@ -116,7 +119,7 @@ impl RoomStubs {
             let socket = platform::websocket(&answer.unchecked_into());
             let socket =
                 socket.ok_or_else(|| platform_error("a room's upgrade has no socket".into()))?;
-            WorkerSocket::accept(socket, on_event).map_err(platform_error)
+            WorkerSocket::accept(socket, on_event, relay.as_ref()).map_err(platform_error)
         });
         match select(opening, Box::pin(sleep(OPEN_TIMEOUT))).await {
             Either::Left((socket, _)) => socket,

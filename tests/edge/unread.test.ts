@@ -1,7 +1,7 @@
 /**
- * Tests signals to a reader that stalls. Flow control does not count signals, so the room queries
- * how many bytes the runtime has not yet written to a socket. The simulator counts unwritten bytes
- * itself. This test shows that the real runtime reports their number.
+ * Tests signals to a reader that stalls. Flow control does not count signals, so the room and the
+ * worker query how many bytes the runtime has not yet written to a socket. The simulator counts
+ * unwritten bytes itself. These tests show that the real runtime reports their number.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -12,13 +12,14 @@ import { Socket } from "./client.ts";
 import { claims, sign } from "./jwt.ts";
 import { Room } from "./room.ts";
 import { SECRET } from "./runtime.ts";
-import { UPGRADE, request } from "./wire.ts";
+import { TEXT, UPGRADE, frame, request } from "./wire.ts";
 
 const RATES = { "*": { frames_per_second: 100_000, frames_burst: 100_000 } };
 const NAMES = 16;
 const SIGNAL_BYTES = 16_000;
+const SENT_BYTES = 15e6;
 /**
- * Maximum number of buffered bytes: the room's limit, plus the buffers of the runtime and the
+ * Maximum number of buffered bytes: the limit of the room and of the worker, plus the buffers of the runtime and the
  * kernel.
  */
 const MAX_BYTES = 1e6 + 8e6;
@@ -27,15 +28,32 @@ const token = (user: string): string => sign(claims(user, ["subscribe", "publish
 
 test("signals to a stalled reader are bounded, and resume when it reads again", async (t) => {
   const room = await Room.of(t, { settings: RATES });
+  const carol = await joinAndStall(room, "/rooms/r/events");
+  t.after(() => carol.destroy());
+  const alice = await sendSignals(room);
+  await assert.rejects(room.runtime.evict("r"), "unwritten frames keep the room in memory");
+  await assertBounded(carol);
+  assert.equal(await room.runtime.evict("r"), true);
+  await assertReadsAgain(carol, alice);
+});
+
+test("so are signals to a stalled connection for many rooms", async (t) => {
+  const room = await Room.of(t, { settings: RATES });
+  const carol = await joinAndStall(room, "/events", '{"type":"subscribe","room":"r"}');
+  t.after(() => carol.destroy());
+  const alice = await sendSignals(room);
+  await assertBounded(carol);
+  await assertReadsAgain(carol, alice);
+});
+
+/** Sends more signals than a stalled reader may have unread. Returns one of the senders. */
+async function sendSignals(room: Room): Promise<Socket> {
   const alice = await Socket.open(`${room.url}/events`, { token: token("alice") });
   // Alice and dave send in turns, because a single socket would exceed its rate limit.
   const dave = await Socket.open(`${room.url}/events`, { token: token("dave") });
   const bob = await Socket.open(`${room.url}/events`, { token: token("bob") });
-  const carol = await joinAndStall(room);
-  t.after(() => carol.destroy());
-
   let sent = 0;
-  for (let round = 0; sent < 15e6; round++) {
+  for (let round = 0; sent < SENT_BYTES; round++) {
     for (let name = 0; name < NAMES; name++) {
       const data = `${round} ${"x".repeat(SIGNAL_BYTES)}`;
       (round % 2 ? dave : alice).send({ type: "signal", name: `n${name}`, data });
@@ -52,27 +70,31 @@ test("signals to a stalled reader are bounded, and resume when it reads again", 
       sent += bob.text.length;
     }
   }
-  await assert.rejects(room.runtime.evict("r"), "unwritten frames keep the room in memory");
+  return alice;
+}
 
+async function assertBounded(carol: TcpSocket): Promise<void> {
   carol.resume();
   for (let before = -1; before !== carol.bytesRead; await sleep(500)) before = carol.bytesRead;
-  assert(carol.bytesRead < MAX_BYTES, `${carol.bytesRead} bytes of ${sent} were buffered`);
-  assert.equal(await room.runtime.evict("r"), true);
+  assert(carol.bytesRead < MAX_BYTES, `${carol.bytesRead} bytes were buffered`);
+}
 
+async function assertReadsAgain(carol: TcpSocket, alice: Socket): Promise<void> {
   const received = once(carol, "data");
   alice.send({ type: "signal", name: "n", data: "she reads again" });
   assert.match(String(await received), /she reads again/);
-});
+}
 
-/** Joins the room, and then stops reading. */
-async function joinAndStall(room: Room): Promise<TcpSocket> {
-  const { hostname, port, pathname } = new URL(`${room.url}/events`);
+/** Opens a socket, sends a frame if there is one, waits for `welcome`, and then stops reading. */
+async function joinAndStall(room: Room, path: string, first?: string): Promise<TcpSocket> {
+  const { hostname, port } = new URL(room.url);
   const socket = connect(Number(port), hostname);
   socket.on("error", () => {});
   const headers = { ...UPGRADE, authorization: `Bearer ${token("carol")}` };
-  socket.write(request(Number(port), { path: pathname, headers }));
+  socket.write(request(Number(port), { path, headers }));
   await once(socket, "data");
-  await room.waitForSessions(4);
+  if (first !== undefined) socket.write(frame(TEXT, first));
+  await room.waitForSessions(1);
   socket.pause();
   return socket;
 }

@@ -13,11 +13,11 @@ use worker::{Result, WebSocketPair};
 
 use super::super::answer::upgraded;
 use super::super::config::Config;
-use super::super::platform::now;
+use super::super::platform::{self, now};
 use super::super::room_stubs::RoomStubs;
 use super::super::timer::Timer;
 use super::super::verifier;
-use super::super::worker_socket::{SocketEvent, WorkerSocket, is_too_large};
+use super::super::worker_socket::{Relay, SocketEvent, WorkerSocket, is_too_large};
 use super::waiting::Waiting;
 use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
@@ -34,12 +34,12 @@ struct Bridge {
     rooms: RoomStubs,
     rules: RefCell<Connection>,
     client: RefCell<Option<WorkerSocket>>,
+    relay: Relay,
     room_sockets: RefCell<ByRoom<WorkerSocket>>,
     /// The connection's entry in the list of sockets that wait.
     waiting: Waiting,
     timer: RefCell<Option<Timer>>,
     close_reason: OnceCell<CloseReason>,
-    pong: JsValue,
 }
 
 pub fn connect(
@@ -49,21 +49,22 @@ pub fn connect(
     subprotocols: Option<&str>,
 ) -> Result<Response> {
     let WebSocketPair { client, server } = WebSocketPair::new()?;
+    let window_bytes = platform::number(limits::CONNECTION_WINDOW_BYTES);
     let (rules, effects) = Connection::begin(claims, config.public_rooms.clone(), now());
     let bridge = Rc::new(Bridge {
         config: Rc::clone(config),
         rooms: rooms.clone(),
         rules: RefCell::new(rules),
         client: RefCell::default(),
+        relay: Relay::new(server.as_ref(), Some(window_bytes), Some(PONG)),
         room_sockets: RefCell::default(),
         waiting: Waiting::default(),
         timer: RefCell::default(),
         close_reason: OnceCell::new(),
-        pong: JsValue::from_str(PONG),
     });
     let listener = Rc::clone(&bridge);
     let socket =
-        WorkerSocket::accept(server, Rc::new(move |event| listener.on_client_event(event)))?;
+        WorkerSocket::accept(server, Rc::new(move |event| listener.on_client_event(event)), None)?;
     bridge.client.replace(Some(socket));
     bridge.perform(effects);
     upgraded(&client, subprotocols)
@@ -85,7 +86,6 @@ impl Bridge {
 
     fn on_room_event(self: &Rc<Self>, room: &RoomName, event: SocketEvent) {
         match event {
-            SocketEvent::Frame(frame) if frame == self.pong => {}
             SocketEvent::Frame(frame) => self.forward(room, &frame),
             SocketEvent::Ended(close_reason) => {
                 let socket = self.room_sockets.borrow_mut().remove(room);
@@ -96,12 +96,14 @@ impl Bridge {
     }
 
     /// Forwards a room's frame unchanged, or drops the frame. Only the first
-    /// characters of the frame are read.
+    /// characters of the frame are read. While the client reads its frames, the
+    /// relay forwards them instead.
     fn forward(self: &Rc<Self>, room: &RoomName, frame: &JsValue) {
         let head: String =
             frame.unchecked_ref::<JsString>().substring(0, RoomFrameKind::HEAD).into();
         let (kind, unread) = (RoomFrameKind::read(&head), self.unread());
         let (passes, effects) = self.rules.borrow_mut().should_forward(room, kind, unread, now());
+        self.relay.set_paused(self.rules.borrow().is_paused());
         if passes {
             self.send(frame);
         }
@@ -186,7 +188,11 @@ impl Bridge {
         self.rooms.wait_until(async move {
             let window = Some(limits::BRIDGE_WINDOW_BYTES);
             let on_event = Rc::new(on_room_event(Rc::downgrade(&bridge), room.clone()));
-            match bridge.rooms.connect(&room, &identity, start, window, on_event).await {
+            match bridge
+                .rooms
+                .connect(&room, &identity, start, window, on_event, Some(&bridge.relay))
+                .await
+            {
                 Ok(socket) => match bridge.close_reason.get() {
                     Some(close_reason) => socket.close(close_reason),
                     None => {

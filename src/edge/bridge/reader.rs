@@ -44,7 +44,7 @@ impl Reader {
             into.borrow_mut().put(event);
             notify(&into);
         });
-        let socket = rooms.connect(room, identity, start, Some(window), on_event).await?;
+        let socket = rooms.connect(room, identity, start, Some(window), on_event, None).await?;
         Ok(Self { socket, inbox })
     }
 

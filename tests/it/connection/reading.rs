@@ -22,6 +22,25 @@ impl Harness {
     }
 }
 
+/// The edge relies on this rule: it asks only if the rooms are paused or if more
+/// than one window is unread.
+#[test]
+fn every_frame_is_forwarded_while_client_reads() {
+    use RoomFrameKind::{Answer, MembersChanged, Other, Signal};
+    let mut harness = Harness::authenticated();
+    harness.join("a");
+    for kind in [Signal, MembersChanged, Answer, Other] {
+        for unread in [0, 1, WINDOW / 2 + 1, WINDOW] {
+            assert!(!harness.connection.is_paused());
+            assert_eq!(harness.forward("a", kind, unread), (true, vec![]), "{kind:?} {unread}");
+        }
+    }
+    harness.forward("a", Other, WINDOW + 1);
+    assert!(harness.connection.is_paused());
+    harness.forward("a", Other, WINDOW / 2);
+    assert!(!harness.connection.is_paused());
+}
+
 /// Limits: CONNECTION_WINDOW_BYTES, UNREAD_CHECK_MS.
 #[test]
 fn rooms_are_paused_while_client_has_window_unread() {
