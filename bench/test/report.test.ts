@@ -118,6 +118,53 @@ test("docs/benchmark.md has the current text of each section that it shows", () 
     assert(readFileSync(resolve(ROOT, "docs", path!)).length > 0, path);
 });
 
+test("the README and the docs have the figures of docs/benchmark.md", () => {
+  const page = readFileSync(resolve(ROOT, "docs/benchmark.md"), "utf8");
+  /** Returns the medians of the rows with this label in a section. */
+  const rows = (title: string, label: string): number[][] => {
+    const section = page.split(`\n## ${title}\n`)[1]!.split("\n## ")[0]!;
+    const labelled = section.split("\n").filter((line) => line.startsWith(`| ${label} | `));
+    return labelled.map((line) =>
+      line.split(" | ").map((cell) => Number.parseFloat(cell.replaceAll(",", ""))),
+    );
+  };
+  const aim = (label: string): string =>
+    page
+      .split("\n")
+      .find((line) => line.startsWith(`| ${label}`))!
+      .split(" | ")[2]!;
+  const times = (label: string, digits: number): string =>
+    Number.parseFloat(aim(label)).toFixed(digits);
+  const tens = (number: number): string => (Math.round(number / 10) * 10).toLocaleString("en");
+
+  const burst = (peer: string): number => rows("Burst fan-out", peer)[0]![1]!;
+  const [, own, connection, , stream] = rows("Bridges", "Roomcast")[0]!;
+  const [, , perEvent] = rows("Large rooms", "1000 sockets")[0]!;
+  const [, small, large] = rows("Paced fan-out", "Roomcast");
+  const verifying = (key: string): string => tens(rows("The cost of a token", key)[0]![3]!);
+  const figures: Record<string, string[]> = {
+    "README.md": [
+      `${times("burst", 0)} times as many events a second as from a plain Durable Object`,
+      `${(burst("Roomcast") / burst("Socket.IO")).toFixed(0)} times as many as from Socket.IO`,
+      `costs ${times("CPU per HTTP publish, 1 publisher", 1)} times the CPU of the plain object`,
+      `a join ${times("CPU per join", 1)} times`,
+    ],
+    "docs/costs.md": [
+      `about ${tens(connection! - own!)} µs to a connection`,
+      `${tens(stream! - own!)} µs to a stream`,
+      `takes ${Math.round(perEvent!)} ms`,
+    ],
+    "docs/monitor.md": [`${Math.round(large!.at(-1)!)} to ${Math.round(small!.at(-1)!)} kB`],
+    "docs/tokens.md": ["HS256", "EdDSA", "RS256", "ES256"].map(
+      (key) => `${verifying(key)} µs with ${key}`,
+    ),
+  };
+  for (const [path, texts] of Object.entries(figures)) {
+    const text = readFileSync(resolve(ROOT, path), "utf8");
+    for (const figure of texts) assert(text.includes(figure), `${path}: ${figure}`);
+  }
+});
+
 describe("an aim", () => {
   test("is compared with the median of the ratios within each run", () => {
     const [aim, ...others] = aims(new Table(RESULTS), RESULTS.worker);
