@@ -26,10 +26,10 @@
 //! [`Verifier`] performs the steps 2 and 3 once for each token: it caches the
 //! verified tokens, and only compares their dates again.
 //!
-//! `jwt-compact` implements the format and the algorithms. This module implements the rules above. These rules are stricter than
-//! the rules of a general library, and each error names the broken rule.
-//! ARCHITECTURE.md, "Tokens", lists what `jwt-compact` provides and what its
-//! use costs.
+//! `jwt-compact` implements the format and the algorithms. This module
+//! implements the rules above. These rules are stricter than the rules of a
+//! general library, and each error names the broken rule. ARCHITECTURE.md,
+//! "Tokens", lists what `jwt-compact` provides and what its use costs.
 
 mod claim_path;
 mod claims;

@@ -13,7 +13,7 @@ export class Relay {
    * If the client has more than `windowBytes` unread, the WebAssembly decides about the frame.
    * Frames with the text `dropped` are dropped.
    */
-  constructor(client, windowBytes = Infinity, dropped) {
+  constructor(client, windowBytes, dropped) {
     this.#client = client;
     this.#windowBytes = windowBytes;
     this.#dropped = dropped;
@@ -24,20 +24,12 @@ export class Relay {
     return (event) => {
       const { data } = event;
       if (data === this.#dropped) return;
-      if (this.isPaused || this.#client.bufferedAmount > this.#windowBytes) {
-        onMessage(event);
-      } else {
-        send(this.#client, data);
+      if (this.isPaused || this.#client.bufferedAmount > this.#windowBytes) return onMessage(event);
+      try {
+        this.#client.send(data);
+      } catch {
+        // The client's socket is closed. An event reports this.
       }
     };
-  }
-}
-
-/** Sends a frame. If the socket is closed, the frame is dropped, and an event reports the close. */
-function send(socket, frame) {
-  try {
-    socket.send(frame);
-  } catch {
-    return;
   }
 }

@@ -23,11 +23,7 @@ extern "C" {
     /// listener of the room's socket receives the frame. Frames with the text
     /// `dropped` are dropped.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        client: &web_sys::WebSocket,
-        window_bytes: Option<f64>,
-        dropped: Option<&str>,
-    ) -> Relay;
+    pub fn new(client: &web_sys::WebSocket, window_bytes: f64, dropped: &str) -> Relay;
 
     /// Sets whether the rooms are paused. If they are, the listeners of the
     /// rooms' sockets receive all frames.

@@ -19,8 +19,8 @@ const NAMES = 16;
 const SIGNAL_BYTES = 16_000;
 const SENT_BYTES = 15e6;
 /**
- * Maximum number of buffered bytes: the limit of the room and of the worker, plus the buffers of the runtime and the
- * kernel.
+ * Maximum number of buffered bytes: the limit of the room and of the worker, plus the buffers of the
+ * runtime and the kernel.
  */
 const MAX_BYTES = 1e6 + 8e6;
 
@@ -37,7 +37,7 @@ test("signals to a stalled reader are bounded, and resume when it reads again", 
   await assertReadsAgain(carol, alice);
 });
 
-test("so are signals to a stalled connection for many rooms", async (t) => {
+test("signals to a stalled connection for many rooms are bounded too", async (t) => {
   const room = await Room.of(t, { settings: RATES });
   const carol = await joinAndStall(room, "/events", '{"type":"subscribe","room":"r"}');
   t.after(() => carol.destroy());
@@ -85,7 +85,7 @@ async function assertReadsAgain(carol: TcpSocket, alice: Socket): Promise<void> 
   assert.match(String(await received), /she reads again/);
 }
 
-/** Opens a socket, sends a frame if there is one, waits for `welcome`, and then stops reading. */
+/** Opens a socket, sends a frame if there is one, waits for its session, and stops reading. */
 async function joinAndStall(room: Room, path: string, first?: string): Promise<TcpSocket> {
   const { hostname, port } = new URL(room.url);
   const socket = connect(Number(port), hostname);

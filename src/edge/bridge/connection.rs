@@ -56,7 +56,7 @@ pub fn connect(
         rooms: rooms.clone(),
         rules: RefCell::new(rules),
         client: RefCell::default(),
-        relay: Relay::new(server.as_ref(), Some(window_bytes), Some(PONG)),
+        relay: Relay::new(server.as_ref(), window_bytes, PONG),
         room_sockets: RefCell::default(),
         waiting: Waiting::default(),
         timer: RefCell::default(),

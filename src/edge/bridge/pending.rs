@@ -17,7 +17,7 @@ use super::super::platform::now;
 use super::super::room_stubs::RoomStubs;
 use super::super::timer::Timer;
 use super::super::verifier;
-use super::super::worker_socket::{Relay, SocketEvent, WorkerSocket, is_too_large};
+use super::super::worker_socket::{SocketEvent, WorkerSocket, is_too_large};
 use super::waiting::Waiting;
 use crate::auth::Identity;
 use crate::close_reason::CloseReason;
@@ -33,7 +33,6 @@ struct Pending {
     start: Start,
     rules: RefCell<PendingSocket>,
     client: RefCell<Option<WorkerSocket>>,
-    relay: Relay,
     room_socket: RefCell<Option<WorkerSocket>>,
     waiting: Waiting,
     timer: RefCell<Option<Timer>>,
@@ -55,7 +54,6 @@ pub fn pending(
         room,
         start,
         client: RefCell::default(),
-        relay: Relay::new(server.as_ref(), None, None),
         room_socket: RefCell::default(),
         waiting: Waiting::default(),
         timer: RefCell::default(),
@@ -136,14 +134,7 @@ impl Pending {
             let on_event = Rc::new(move |event| on_room_event(&weak, event));
             let opened = pending
                 .rooms
-                .connect(
-                    &pending.room,
-                    &identity,
-                    pending.start,
-                    None,
-                    on_event,
-                    Some(&pending.relay),
-                )
+                .connect(&pending.room, &identity, pending.start, None, on_event, None)
                 .await;
             match opened {
                 Ok(socket) => {
