@@ -130,7 +130,7 @@ pub const LIVENESS_RESOLUTION_MS: u64 = 2_500;
 /// sessions that lost their sockets. The whole attachment stays below 8 KiB,
 /// which is half of the platform's limit. If one letter of a text is not in
 /// Latin-1, the platform stores every letter of this text with two bytes.
-pub const CARRIED_BYTES: usize = 4 * KIB;
+pub const CARRIED_BYTES: usize = 3 * KIB;
 /// The interval between two comments in a stream of Server-Sent Events.
 pub const COMMENT_MS: u64 = 25_000;
 /// Maximum time for a room to send the start of a stream. The same maximum
@@ -235,6 +235,31 @@ pub const ALARM_AHEAD_MS: u64 = 365 * 24 * HOUR_MS;
 
 /// If a room can't be loaded or erased, the alarm fires again after this time.
 pub const ALARM_RETRY_MS: u64 = 60_000;
+
+/// The interval at which an active room reports to the directory. Isolates of
+/// the worker report at the same interval.
+pub const REPORT_MS: u64 = 10_000;
+/// The interval at which a room reports that its first session joined or its
+/// last session ended.
+pub const EDGE_REPORT_MS: u64 = 1_000;
+/// The interval at which an active room saves its report in an attachment.
+pub const REPORT_SAVE_MS: u64 = 20;
+
+/// A room is listed in the directory for this time after its last report if it
+/// has no sessions.
+pub const EMPTY_ROOM_LISTED_MS: u64 = HOUR_MS;
+/// A room with sessions is listed for this time after its last report. Such a
+/// room may hibernate for days without a report.
+pub const ROOM_LISTED_MS: u64 = 30 * 24 * HOUR_MS;
+/// The interval at which a shard of the directory removes old reports.
+pub const REPORTS_PRUNE_MS: u64 = 10 * 60 * 1_000;
+/// If nothing was counted for this time, a reporter starts a new period. The
+/// time is shorter than `EMPTY_ROOM_LISTED_MS`, after which the directory forgets
+/// the period.
+pub const REPORT_PERIOD_MS: u64 = 30 * 60 * 1_000;
+/// Maximum number of rooms in an answer to `GET /rooms`.
+pub const LISTED_ROOMS: u64 = 1_000;
+pub const LISTED_ROOMS_DEFAULT: u64 = 100;
 
 /// Default values of the room settings. [`crate::settings::Settings`] describes
 /// the settings.

@@ -1,7 +1,7 @@
 //! The method, the URL and the headers of a request, as far as the worker reads
 //! them.
 
-use crate::auth::extract::TokenSources;
+use crate::auth::extract::{self, TokenSources};
 use crate::code::Refusal;
 use crate::route::{ResponseKind, Route};
 
@@ -96,6 +96,11 @@ impl<'a> RequestHead<'a> {
     /// Returns whether the request is a WebSocket upgrade.
     pub fn is_upgrade(&self) -> bool {
         self.upgrade.is_some_and(|to| to.eq_ignore_ascii_case("websocket"))
+    }
+
+    /// Returns the token in the header `Authorization`.
+    pub fn bearer(&self) -> Option<&str> {
+        self.authorization.and_then(extract::bearer)
     }
 
     pub fn is_preflight(&self) -> bool {

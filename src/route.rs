@@ -3,11 +3,15 @@
 //! `DELETE /rooms/a/` is `not_found` and does not erase the room `a`.
 
 use crate::code::{Code, Refusal};
-use crate::protocol::{Grant, PageQuery, Right, RoomName, Start, StreamQuery, User};
+use crate::protocol::{Grant, PageQuery, Right, RoomName, RoomsQuery, Start, StreamQuery, User};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     Health,
+    /// The operator's metrics.
+    Metrics,
+    /// The list of rooms in the directory.
+    Rooms(RoomsQuery),
     /// `POST /events`: publishes to many rooms. The request requires the right
     /// to publish in each of these rooms.
     PublishToRooms,
@@ -55,6 +59,50 @@ pub enum Request {
     Kick(User),
 }
 
+/// The kind of a [`Request`], for the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    Publish,
+    Page,
+    State,
+    Signal,
+    Members,
+    Stats,
+    Erase,
+    Kick,
+}
+
+impl RequestKind {
+    const ALL: [Self; 8] = [
+        Self::Publish,
+        Self::Page,
+        Self::State,
+        Self::Signal,
+        Self::Members,
+        Self::Stats,
+        Self::Erase,
+        Self::Kick,
+    ];
+
+    /// Returns the kind with this index in the order of declaration.
+    pub fn of_index(index: u8) -> Self {
+        Self::ALL.get(usize::from(index)).copied().unwrap_or(Self::Stats)
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Page => "page",
+            Self::State => "state",
+            Self::Signal => "signal",
+            Self::Members => "members",
+            Self::Stats => "stats",
+            Self::Erase => "erase",
+            Self::Kick => "kick",
+        }
+    }
+}
+
 impl Route {
     /// Parses a request. `path` is the raw path of the URL, and `query` is the
     /// raw query of the URL without the `?`. Fails with `not_found` or
@@ -72,6 +120,8 @@ impl Route {
             path.strip_prefix('/').ok_or_else(not_found)?.split('/').collect();
         let here = match segments.as_slice() {
             ["healthz"] => PathKind::Health,
+            ["metrics"] => PathKind::Metrics,
+            ["rooms"] => PathKind::Rooms,
             ["events"] => PathKind::Events,
             // An empty segment comes from a trailing or doubled slash, and is
             // not the name of a room.
@@ -100,12 +150,15 @@ impl Route {
                 // An upgrade is a GET request, and the path of signals does not
                 // support GET.
                 PathKind::RoomSignals => Err(not_allowed()),
-                PathKind::Health | PathKind::Room | PathKind::RoomState | PathKind::RoomMembers => {
-                    Err(Refusal::new(
-                        Code::NotFound,
-                        "there is no WebSocket at this path; connect to /events or /rooms/{room}/events",
-                    ))
-                }
+                PathKind::Health
+                | PathKind::Metrics
+                | PathKind::Rooms
+                | PathKind::Room
+                | PathKind::RoomState
+                | PathKind::RoomMembers => Err(Refusal::new(
+                    Code::NotFound,
+                    "there is no WebSocket at this path; connect to /events or /rooms/{room}/events",
+                )),
             };
         }
         if let (ResponseKind::Stream { last_event_id }, PathKind::RoomEvents, "GET") =
@@ -116,6 +169,8 @@ impl Route {
         }
         match (here, method) {
             (PathKind::Health, "GET") => Ok(Self::Health),
+            (PathKind::Metrics, "GET") => Ok(Self::Metrics),
+            (PathKind::Rooms, "GET") => Ok(Self::Rooms(RoomsQuery::parse(query)?)),
             (PathKind::Events, "POST") => Ok(Self::PublishToRooms),
             (PathKind::Room, "GET") => request(Request::Stats),
             (PathKind::Room, "DELETE") => request(Request::Erase),
@@ -134,6 +189,8 @@ impl Route {
 #[derive(Clone, Copy)]
 enum PathKind {
     Health,
+    Metrics,
+    Rooms,
     Events,
     Room,
     RoomEvents,
@@ -145,7 +202,7 @@ enum PathKind {
 impl PathKind {
     const fn methods(self) -> &'static str {
         match self {
-            Self::Health | Self::RoomState => "GET",
+            Self::Health | Self::Metrics | Self::Rooms | Self::RoomState => "GET",
             Self::Events | Self::RoomSignals => "POST",
             Self::Room | Self::RoomMembers => "GET and DELETE",
             Self::RoomEvents => "GET and POST",
@@ -165,6 +222,19 @@ impl Call {
 }
 
 impl Request {
+    pub const fn kind(&self) -> RequestKind {
+        match self {
+            Self::Publish => RequestKind::Publish,
+            Self::Page(_) => RequestKind::Page,
+            Self::State => RequestKind::State,
+            Self::Signal => RequestKind::Signal,
+            Self::Members => RequestKind::Members,
+            Self::Stats => RequestKind::Stats,
+            Self::Erase => RequestKind::Erase,
+            Self::Kick(_) => RequestKind::Kick,
+        }
+    }
+
     /// Fails with `forbidden` if the grant has none of the rights that allow
     /// the request.
     pub fn check(&self, grant: Grant) -> Result<(), Refusal> {
@@ -209,7 +279,7 @@ mod tests {
             "//",
             "/healthz/",
             "/Healthz",
-            "/rooms",
+            "/metrics/",
             "/rooms/a/",
             "/rooms/",
             "/rooms//events",
@@ -257,6 +327,8 @@ mod tests {
     fn wrong_method_on_a_known_path_names_the_supported_methods() {
         for (path, methods) in [
             ("/healthz", "GET"),
+            ("/metrics", "GET"),
+            ("/rooms", "GET"),
             ("/events", "POST"),
             ("/rooms/a", "GET and DELETE"),
             ("/rooms/a/events", "GET and POST"),

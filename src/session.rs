@@ -12,6 +12,7 @@ use crate::flow::Flow;
 use crate::guard::FrameGuard;
 use crate::limits;
 use crate::protocol::{Seq, User};
+use crate::report::Report;
 use crate::time::Millis;
 
 /// Id of a session: a random number below 2^53, which the edge generates.
@@ -22,6 +23,44 @@ pub struct SessionId(pub u64);
 impl fmt::Display for SessionId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:016x}", self.0)
+    }
+}
+
+/// The way in which a client's frames reach its session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// A WebSocket of one room.
+    #[default]
+    Websocket,
+    /// A WebSocket for many rooms.
+    Connection,
+    /// A stream of Server-Sent Events.
+    Sse,
+    /// A page that waits for events.
+    Poll,
+}
+
+impl Transport {
+    pub const ALL: [Self; 4] = [Self::Websocket, Self::Connection, Self::Sse, Self::Poll];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Websocket => "websocket",
+            Self::Connection => "connection",
+            Self::Sse => "sse",
+            Self::Poll => "poll",
+        }
+    }
+
+    /// Returns the transport with this name. An unknown name, and the missing
+    /// name of an earlier version, stand for a WebSocket.
+    pub fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|transport| transport.as_str() == name).unwrap_or_default()
+    }
+
+    fn is_websocket(&self) -> bool {
+        *self == Self::Websocket
     }
 }
 
@@ -64,6 +103,8 @@ pub struct Joined {
     /// behind.
     #[serde(default)]
     pub paused: bool,
+    #[serde(default, skip_serializing_if = "Transport::is_websocket")]
+    pub transport: Transport,
 }
 
 #[derive(Debug)]
@@ -76,11 +117,20 @@ pub struct Session {
     /// Presence data from the socket's attachment. [`crate::presence`] removes
     /// this data from the session when the sessions are restored.
     pub carried: Option<Box<RawValue>>,
+    /// The room's report from the socket's attachment. The room removes it from
+    /// the session when the sessions are restored.
+    pub report: Option<Box<Report>>,
 }
 
 impl Session {
     pub fn new(joined: Joined) -> Self {
-        Self { joined, guard: FrameGuard::default(), unchecked_answer_bytes: 0, carried: None }
+        Self {
+            joined,
+            guard: FrameGuard::default(),
+            unchecked_answer_bytes: 0,
+            carried: None,
+            report: None,
+        }
     }
 
     /// Counts the bytes of an answer. Returns whether the room must now check
@@ -131,6 +181,8 @@ struct Attachment<S> {
     bad_requests: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     carried: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    report: Option<String>,
 }
 
 /// The session in an attachment. Version 0.0 had another variant, for sockets
@@ -144,10 +196,15 @@ enum StoredJoined<S> {
 
 impl Session {
     /// Encodes the session as the text of the socket's attachment.
-    pub fn encode(&self, id: SessionId, carried: Option<Box<RawValue>>) -> String {
+    pub fn encode(
+        &self,
+        id: SessionId,
+        carried: Option<Box<RawValue>>,
+        report: Option<String>,
+    ) -> String {
         let joined = StoredJoined::Joined(&self.joined);
         let attachment =
-            Attachment { id, joined, bad_requests: self.guard.bad_requests(), carried };
+            Attachment { id, joined, bad_requests: self.guard.bad_requests(), carried, report };
         // This serialization can't fail: the keys are strings, and the values
         // are strings or integers.
         serde_json::to_string(&attachment).unwrap_or_default()
@@ -156,9 +213,11 @@ impl Session {
     /// Decodes a socket's attachment. Returns `None` if an incompatible version
     /// wrote the attachment.
     pub fn decode(attachment: &str) -> Option<(SessionId, Self)> {
-        let Attachment { id, joined: StoredJoined::Joined(joined), bad_requests, carried } =
+        let Attachment { id, joined: StoredJoined::Joined(joined), bad_requests, carried, report } =
             serde_json::from_str(attachment).ok()?;
-        Some((id, Self { guard: FrameGuard::restore(bad_requests), carried, ..Self::new(joined) }))
+        let guard = FrameGuard::restore(bad_requests);
+        let report = report.and_then(|text| Report::parse(&text)).map(Box::new);
+        Some((id, Self { guard, carried, report, ..Self::new(joined) }))
     }
 
     /// Returns whether the attachment carries members: the session's own
@@ -183,7 +242,7 @@ mod tests {
         );
         let (id, session) = Session::decode(&attachment).unwrap();
         assert_eq!((id, session.joined.behind), (SessionId(7), Seq::new(4)));
-        assert_eq!(session.encode(id, None), attachment);
+        assert_eq!(session.encode(id, None, None), attachment);
     }
 
     #[test]
@@ -196,8 +255,9 @@ mod tests {
             flow: None,
             bridged: false,
             paused: false,
+            transport: Transport::Sse,
         };
-        let attachment = Session::new(joined).encode(SessionId(7), None);
+        let attachment = Session::new(joined).encode(SessionId(7), None, None);
         let (_, session) = Session::decode(&attachment).unwrap();
         assert_eq!(session.joined.identity, identity);
         assert_eq!(session.deadline(), Millis::MAX);

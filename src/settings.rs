@@ -52,6 +52,8 @@ pub struct Settings {
     /// Maximum number of bytes in flight to a session that has flow control and
     /// its own socket.
     pub flow_window_bytes: u64,
+    /// Whether the room reports to the directory and the metrics.
+    pub directory: bool,
 }
 
 impl Default for Settings {
@@ -73,6 +75,7 @@ impl Default for Settings {
             frame_window_ms: limits::FRAME_WINDOW_MS,
             flow_required: false,
             flow_window_bytes: limits::FLOW_WINDOW_BYTES,
+            directory: true,
         }
     }
 }
@@ -111,6 +114,7 @@ struct Overrides {
     frame_window_ms: Option<u64>,
     flow_required: Option<bool>,
     flow_window_bytes: Option<u64>,
+    directory: Option<bool>,
 }
 
 impl RoomSettings {
@@ -129,6 +133,13 @@ impl RoomSettings {
         let mut by_pattern = by_pattern.collect::<Result<Vec<_>, String>>()?;
         by_pattern.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         Ok(Self(by_pattern))
+    }
+
+    /// Returns whether the worker reports its own counts: the setting
+    /// `directory` of the pattern `*`.
+    pub fn worker_reports(&self) -> bool {
+        let every = self.0.iter().find(|(pattern, _)| *pattern == Pattern::Every);
+        every.and_then(|(_, overrides)| overrides.directory).unwrap_or(true)
     }
 
     /// Returns the settings of a room.
@@ -194,6 +205,7 @@ impl Overrides {
             frame_window_ms: self.frame_window_ms.unwrap_or(under.frame_window_ms),
             flow_required: self.flow_required.unwrap_or(under.flow_required),
             flow_window_bytes: self.flow_window_bytes.unwrap_or(under.flow_window_bytes),
+            directory: self.directory.unwrap_or(under.directory),
         }
     }
 }

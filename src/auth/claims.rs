@@ -121,6 +121,12 @@ impl Claims {
     pub fn grant(&self, room: &RoomName) -> Grant {
         self.rooms.grant(room)
     }
+
+    /// Returns the rights that the token grants in every room whose name begins
+    /// with the prefix.
+    pub fn grant_under(&self, prefix: &str) -> Grant {
+        self.rooms.grant_under(prefix)
+    }
 }
 
 fn check_policy(written: &Written<'_>, policy: &Policy) -> Result<(), TokenError> {

@@ -66,7 +66,7 @@ impl TokenSources<'_> {
 /// Returns the credentials if the scheme is `Bearer`, in upper or lower case
 /// (RFC 9110, 11.1). A header with another scheme is ignored, since that header
 /// is meant for a proxy in front of this service.
-fn bearer(authorization: &str) -> Option<&str> {
+pub fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -23,6 +23,14 @@ impl Rooms {
             .fold(Grant::NONE, |sum, (_, grant)| sum.union(*grant))
     }
 
+    /// Returns the rights in every room whose name begins with the prefix.
+    pub fn grant_under(&self, prefix: &str) -> Grant {
+        self.0
+            .iter()
+            .filter(|(pattern, _)| pattern.covers(prefix))
+            .fold(Grant::NONE, |sum, (_, grant)| sum.union(*grant))
+    }
+
     /// Returns about how many bytes the patterns take in memory.
     pub fn size(&self) -> usize {
         let size = |(pattern, _): &(Pattern, Grant)| {

@@ -58,6 +58,13 @@ pub fn json(body: String) -> Result<Response> {
     AnswerParts::from(Answer::Ok { body }).response()
 }
 
+/// Returns a response with a text.
+pub fn plain_text(body: &str, content_type: &str) -> Result<Response> {
+    let response = Response::new_with_opt_str(Some(body))?;
+    response.headers().set("content-type", content_type)?;
+    Ok(response)
+}
+
 pub fn refused(refusal: &Refusal) -> Result<Response> {
     AnswerParts::from(refusal).response()
 }

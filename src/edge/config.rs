@@ -17,6 +17,8 @@ pub struct Config {
     pub origins: Origins,
     pub public_rooms: PublicRooms,
     pub settings: RoomSettings,
+    /// The token with which Prometheus may read the metrics.
+    pub metrics_token: Option<String>,
 }
 
 thread_local! {
@@ -70,6 +72,7 @@ impl Config {
             origins: Origins::parse(&variable(env, "ALLOWED_ORIGINS").unwrap_or_default())?,
             public_rooms: public_rooms.unwrap_or_default(),
             settings: settings.unwrap_or_default(),
+            metrics_token: variable(env, "METRICS_TOKEN"),
         })
     }
 }

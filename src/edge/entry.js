@@ -69,50 +69,14 @@ export default {
   },
 };
 
-/** The object of one room, created again for each instance of the WebAssembly. */
-export class RoomObject extends DurableObject {
+/** An object of the WebAssembly, created again for each instance of the WebAssembly. */
+class LiveObject {
   #create;
   #object;
   #instance;
 
-  constructor(state, env) {
-    super(state, env);
-    this.#create = () => new wasm.RoomObject(state, env);
-    this.#current();
-  }
-
-  /** Answers an upgrade of the worker. */
-  fetch(request) {
-    return this.#call((object) => object.connect(request));
-  }
-
-  /** Answers any other request of the worker. */
-  request(text, body) {
-    return new Promise((resolve) => {
-      const answer = (status, body, retryAfter) => resolve({ status, body, retryAfter });
-      this.#call((object) => object.request(String(text), body, answer));
-    });
-  }
-
-  alarm() {
-    return this.#call((object) => object.alarm());
-  }
-
-  webSocketMessage(socket, message) {
-    this.#call((object) => object.webSocketMessage(socket, message));
-  }
-
-  webSocketClose(socket, code) {
-    this.#call((object) => object.webSocketClose(socket, code));
-  }
-
-  webSocketError(socket) {
-    this.#call((object) => object.webSocketError(socket));
-  }
-
-  #call(callback) {
-    const object = this.#current();
-    return call(() => callback(object));
+  constructor(create) {
+    this.#create = create;
   }
 
   /** Returns the object of the live instance, and creates it if it belongs to an older one. */
@@ -123,5 +87,78 @@ export class RoomObject extends DurableObject {
       this.#instance = instance;
     }
     return this.#object;
+  }
+
+  call(callback) {
+    const object = this.#current();
+    return call(() => callback(object));
+  }
+}
+
+const STORAGE_FAILED = "the storage of the directory failed; its log has the reason";
+
+/** The object of one room, or of one shard of the directory. */
+export class RoomObject extends DurableObject {
+  #room;
+  #shard;
+
+  constructor(state, env) {
+    super(state, env);
+    this.#room = new LiveObject(() => new wasm.RoomObject(state, env));
+    this.#shard = new LiveObject(() => new wasm.DirectoryObject(state, env));
+  }
+
+  /** Answers an upgrade of the worker. */
+  fetch(request) {
+    return this.#room.call((room) => room.connect(request));
+  }
+
+  /**
+   * Answers any other request of the worker. If `takesReport` is `true`, the answer may have the
+   * room's report, and the worker delivers it.
+   */
+  request(text, body, takesReport) {
+    return new Promise((resolve) => {
+      const answer = (status, body, retryAfter, bytes, report) =>
+        resolve({ status, body, retryAfter, bytes, report });
+      this.#room.call((room) => room.request(String(text), body, takesReport === true, answer));
+    });
+  }
+
+  alarm() {
+    return this.#room.call((room) => room.alarm());
+  }
+
+  webSocketMessage(socket, message) {
+    this.#room.call((room) => room.webSocketMessage(socket, message));
+  }
+
+  webSocketClose(socket, code) {
+    this.#room.call((room) => room.webSocketClose(socket, code));
+  }
+
+  webSocketError(socket) {
+    this.#room.call((room) => room.webSocketError(socket));
+  }
+
+  /** Stores reports in this shard of the directory. */
+  record(reports) {
+    if (!this.#shard.call((shard) => shard.record(reports))) throw new Error(STORAGE_FAILED);
+  }
+
+  /** Returns a page of this shard's rooms, a line for each room. */
+  rooms(query) {
+    return this.#read((shard) => shard.rooms(query));
+  }
+
+  /** Returns the sums of this shard's reports, a line for each series. */
+  sums() {
+    return this.#read((shard) => shard.sums());
+  }
+
+  #read(read) {
+    const answer = this.#shard.call(read);
+    if (answer === undefined) throw new Error(STORAGE_FAILED);
+    return answer;
   }
 }

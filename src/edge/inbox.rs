@@ -17,16 +17,32 @@ use wasm_bindgen::JsValue;
 use worker::{WebSocket, WebSocketIncomingMessage};
 
 use super::answer::AnswerParts;
-use crate::auth::Identity;
+use super::platform;
+use super::request::ReceivedRequest;
 use crate::code::Refusal;
 use crate::limits;
-use crate::protocol::RoomName;
 use crate::room::Answer;
 use crate::time::Millis;
 
 pub enum QueuedInput {
     Frame { socket: WebSocket, message: WebSocketIncomingMessage },
-    Publish { room: RoomName, by: Identity, body: String, reply: Reply },
+    Publish { request: ReceivedRequest, reply: Reply },
+}
+
+/// The answer to a request, and the room's report if the worker delivers it.
+pub struct Answered {
+    pub answer: Answer,
+    pub report: Option<String>,
+}
+
+impl Answered {
+    pub fn new(answer: Result<Answer, Refusal>) -> Self {
+        Self { answer: answer.unwrap_or_else(Answer::Refused), report: None }
+    }
+
+    pub fn refused(refusal: Refusal) -> Self {
+        Self::new(Err(refusal))
+    }
 }
 
 /// The function that passes the answer to the worker. A function costs less
@@ -38,12 +54,14 @@ impl Reply {
         Self(answer)
     }
 
-    pub fn send(self, answer: Result<Answer, Refusal>) {
-        let AnswerParts { status, body, retry_after_s } =
-            answer.unwrap_or_else(Answer::Refused).into();
+    pub fn send(self, Answered { answer, report }: Answered) {
+        let AnswerParts { status, body, retry_after_s } = answer.into();
+        let bytes = platform::number(body.as_ref().map_or(0, |body| body.len() as u64));
+        let this = &JsValue::UNDEFINED;
+        let parts = [status.into(), body.into(), retry_after_s.into(), bytes.into(), report.into()];
+        let [status, body, retry_after_s, bytes, report] = &parts;
         // The function only resolves a promise, so it never fails.
-        let _ =
-            self.0.call3(&JsValue::UNDEFINED, &status.into(), &body.into(), &retry_after_s.into());
+        let _ = self.0.call5(this, status, body, retry_after_s, bytes, report);
     }
 }
 
@@ -94,7 +112,7 @@ impl QueuedInput {
         match self {
             Self::Frame { message: WebSocketIncomingMessage::String(text), .. } => text.len(),
             Self::Frame { message: WebSocketIncomingMessage::Binary(bytes), .. } => bytes.len(),
-            Self::Publish { body, .. } => body.len(),
+            Self::Publish { request, .. } => request.body.len(),
         }
     }
 }

@@ -4,9 +4,12 @@
 mod answer;
 mod bridge;
 mod config;
+mod directory_object;
 mod hooks;
 mod inbox;
 mod platform;
+mod report_store;
+mod reports;
 mod request;
 mod room_object;
 mod room_stubs;

@@ -8,6 +8,7 @@ const JSON_HEADERS = new Headers({
 const IDENTITY = "roomcast-identity";
 /** Header that marks a bridge's socket: its flow control window in bytes. */
 const BRIDGE = "roomcast-bridge";
+const TRANSPORT = "roomcast-transport";
 const SUBPROTOCOLS = "sec-websocket-protocol";
 
 /**
@@ -15,11 +16,12 @@ const SUBPROTOCOLS = "sec-websocket-protocol";
  * headers that are set here, so a client can't forge them. If the room refuses the upgrade, the
  * promise rejects with the text of the refusal.
  */
-export async function upgrade({ ROOMS }, room, url, identity, windowBytes, subprotocols) {
+export async function upgrade(env, room, url, identity, transport, windowBytes, subprotocols) {
   const headers = { upgrade: "websocket", [IDENTITY]: encodeURIComponent(identity) };
+  if (transport !== undefined) headers[TRANSPORT] = transport;
   if (windowBytes !== undefined) headers[BRIDGE] = windowBytes;
   if (subprotocols !== undefined) headers[SUBPROTOCOLS] = subprotocols;
-  const response = await ROOMS.getByName(room).fetch(url, { headers });
+  const response = await env.ROOMS.getByName(room).fetch(url, { headers });
   if (response.status !== 101) throw await response.text();
   return response;
 }
@@ -36,7 +38,8 @@ export async function answerUpgrade(upgrading, refuse, subprotocols) {
 /** Returns the parts of a request that `upgrade` sent, each on its own line. */
 export function partsOf({ url, headers }) {
   const identity = decodeURIComponent(headers.get(IDENTITY) ?? "");
-  const values = ["upgrade", BRIDGE, SUBPROTOCOLS].map((name) => headers.get(name) ?? "");
+  const names = ["upgrade", BRIDGE, SUBPROTOCOLS, TRANSPORT];
+  const values = names.map((name) => headers.get(name) ?? "");
   return [url, identity, ...values].join("\n");
 }
 
@@ -49,20 +52,31 @@ export function upgraded(webSocket, subprotocol) {
 
 /**
  * Sends a request to a room, and resolves with the room's answer. This method costs less than
- * `fetch`, because it needs no headers.
+ * `fetch`, because it needs no headers. If `takesReport`, the answer may have the room's report, and
+ * the caller delivers it.
  */
-export async function callRoom({ ROOMS }, room, call, body) {
-  return ROOMS.getByName(room).request(call, body);
+export async function callRoom({ ROOMS }, room, call, body, takesReport) {
+  return ROOMS.getByName(room).request(call, body, takesReport);
 }
 
 /**
  * Sends a request to a room, and resolves with the response for the client. `body` may be a promise.
  * `unreadable` and `unreachable` are the answers if the body can't be read, and if the room can't
- * be reached.
+ * be reached. `observe` counts the answer, unless it is `undefined`.
  *
  * This function waits in JavaScript. In the WebAssembly, each wait costs two closures and a task.
  */
-export async function forward(env, room, call, body, unreadable, unreachable) {
+export async function forward(
+  env,
+  context,
+  room,
+  kind,
+  call,
+  body,
+  unreadable,
+  unreachable,
+  observe,
+) {
   let sent;
   try {
     sent = await body;
@@ -70,12 +84,55 @@ export async function forward(env, room, call, body, unreadable, unreachable) {
     return response(400, unreadable);
   }
   try {
-    const { status, body, retryAfter } = await callRoom(env, room, call, sent);
+    // The runtime's clock advances only while the worker waits.
+    const start = Date.now();
+    const answer = await callRoom(env, room, call, sent, observe !== undefined);
+    const { status, body, retryAfter, bytes = 0, report } = answer;
+    const tookMs = Date.now() - start;
+    const isLimited = retryAfter !== undefined;
+    observe?.(env, context, kind, tookMs, isLimited, bytesOf(sent), bytes, report);
     return response(status, body, retryAfter);
   } catch (cause) {
     console.error(String(cause));
     return response(500, unreachable);
   }
+}
+
+const encoder = new TextEncoder();
+
+/** Returns the size of a body: a string, an `ArrayBuffer` or `undefined`. */
+function bytesOf(body) {
+  return typeof body === "string" ? encoder.encode(body).length : (body?.byteLength ?? 0);
+}
+
+/**
+ * Sends reports to a shard of the directory. Tries again, since the shard may just move to another
+ * machine. A shard ignores a report that it has already.
+ */
+export async function sendReports({ ROOMS }, shard, reports) {
+  for (const waitMs of [500, 2_000, 0]) {
+    try {
+      return await ROOMS.getByName(`directory/${shard}`).record(reports);
+    } catch (cause) {
+      if (waitMs === 0) console.error(`reports to the directory were lost: ${cause}`);
+      else await scheduler.wait(waitMs);
+    }
+  }
+}
+
+/** Lists rooms, or sums the metrics: resolves with the answer of each shard. */
+export function readDirectory({ ROOMS }, shards, query) {
+  const stubs = Array.from({ length: shards }, (_, shard) => ROOMS.getByName(`directory/${shard}`));
+  return Promise.all(stubs.map((stub) => (query === undefined ? stub.sums() : stub.rooms(query))));
+}
+
+/** Longest index of a data point in bytes. */
+const INDEX_BYTES = 96;
+
+/** Writes a data point to Workers Analytics Engine, if the binding is set. */
+export function writeDataPoint({ ANALYTICS }, reporter, doubles) {
+  const indexes = [reporter.slice(0, INDEX_BYTES)];
+  ANALYTICS?.writeDataPoint({ indexes, blobs: [reporter], doubles: [...doubles] });
 }
 
 /** Creates a response with JSON or without a body. `retryAfter` is in seconds. */

@@ -2,11 +2,12 @@
 //! provides in a form that can't be used here. The comments below give the
 //! reasons.
 
-use js_sys::{Date, Promise};
+use js_sys::{Array, Date, Promise};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{ReadableStream, Request, RequestInit, Response};
+use worker::worker_sys::Context as RawContext;
 use worker::{Env, State, Storage, WebSocket};
 
 use crate::limits;
@@ -15,6 +16,12 @@ use crate::time::Millis;
 /// A function that creates the response to a refused upgrade from the cause and
 /// from the subprotocols that the client offers.
 pub type Refuse = Closure<dyn Fn(JsValue, Option<String>) -> Result<Response, JsValue>>;
+
+/// A function that counts an answered request to a room. Its parameters are the
+/// environment and the context of the request, the kind of the request, the time
+/// until the answer in milliseconds, whether the answer is `rate_limited`, the
+/// bytes of both bodies, and the report that the room passed.
+pub type Observe = Closure<dyn Fn(Env, RawContext, u8, f64, bool, f64, f64, Option<String>)>;
 
 #[wasm_bindgen(module = "/src/edge/platform.js")]
 extern "C" {
@@ -26,12 +33,14 @@ extern "C" {
     /// Sends an upgrade to a room. The promise resolves to the room's response
     /// with the socket. If the room refuses the upgrade, the promise rejects with
     /// the text of the refusal. `identity` is JSON. `window_bytes` is the flow
-    /// control window of a bridge's socket.
+    /// control window of a bridge's socket. `transport` is `None` for a
+    /// WebSocket.
     pub fn upgrade(
         env: &Env,
         room: &str,
         url: &str,
         identity: &str,
+        transport: Option<&str>,
         window_bytes: Option<f64>,
         subprotocols: Option<&str>,
     ) -> Promise;
@@ -47,7 +56,7 @@ extern "C" {
 
     /// Returns the parts of an upgrade from the worker, each on its own line:
     /// the URL, the identity as JSON, and the values of `upgrade`, of the
-    /// bridge's window and of the subprotocols. Fails if the identity has a wrong
+    /// bridge's window, of the subprotocols and of the transport. Fails if the identity has a wrong
     /// encoding.
     #[wasm_bindgen(js_name = partsOf, catch)]
     pub fn parts_of(request: &Request) -> Result<String, JsValue>;
@@ -57,20 +66,39 @@ extern "C" {
 
     /// Sends a request to a room. The promise resolves to a [`RoomAnswer`].
     #[wasm_bindgen(js_name = callRoom)]
-    pub fn call_room(env: &Env, room: &str, call: &str, body: &str) -> Promise;
+    pub fn call_room(env: &Env, room: &str, call: &str, body: &str, takes_report: bool) -> Promise;
 
     /// Sends a request to a room. The promise resolves to the response for the
     /// client, and never rejects. `body` is a string, an `ArrayBuffer`, a promise
     /// of one, or `undefined`. `unreadable` and `unreachable` are the bodies of
     /// the response if the body can't be read, and if the room can't be reached.
+    /// `kind` is passed to `observe`, which counts the answer.
+    #[expect(clippy::too_many_arguments, reason = "an object for them would cost more calls")]
     pub fn forward(
         env: &Env,
+        context: &RawContext,
         room: &str,
+        kind: u8,
         call: &str,
         body: &JsValue,
         unreadable: &JsValue,
         unreachable: &JsValue,
+        observe: Option<&Observe>,
     ) -> Promise;
+
+    /// Sends reports to a shard of the directory. The promise never rejects.
+    #[wasm_bindgen(js_name = sendReports)]
+    pub fn send_reports(env: &Env, shard: u32, reports: &Array) -> Promise;
+
+    /// Lists rooms, or returns the sums of the metrics if `query` is `None`. The
+    /// promise resolves to an array with the text of each shard.
+    #[wasm_bindgen(js_name = readDirectory)]
+    pub fn read_directory(env: &Env, shards: u32, query: Option<&str>) -> Promise;
+
+    /// Writes a data point to Workers Analytics Engine, if the binding
+    /// `ANALYTICS` is set.
+    #[wasm_bindgen(js_name = writeDataPoint)]
+    pub fn write_data_point(env: &Env, reporter: &str, doubles: Vec<f64>);
 
     /// Creates a response with JSON or without a body.
     #[wasm_bindgen(catch)]
@@ -126,6 +154,14 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     pub fn body(this: &RoomAnswer) -> Option<String>;
+
+    /// Value of `Retry-After` in seconds, if the answer is `rate_limited`.
+    #[wasm_bindgen(method, getter, js_name = retryAfter)]
+    pub fn retry_after_s(this: &RoomAnswer) -> Option<u32>;
+
+    /// The room's report, which the caller delivers.
+    #[wasm_bindgen(method, getter)]
+    pub fn report(this: &RoomAnswer) -> Option<String>;
 
     /// The part of a response that only this platform has.
     type Upgraded;

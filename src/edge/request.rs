@@ -13,7 +13,9 @@ use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::{RoomName, Start};
 use crate::request_head::split_url;
+use crate::room::Bridge;
 use crate::route::{Call, Request as RoomRequest, ResponseKind, Route};
+use crate::session::Transport;
 
 /// The origin of each upgrade that the worker sends to a room. No URL of a
 /// client has this host, so a room rejects a client's request that the
@@ -25,9 +27,7 @@ pub struct RoomUpgrade<'a> {
     pub room: &'a RoomName,
     pub identity: &'a Identity,
     pub start: Start,
-    /// Flow control window of a bridge's socket in bytes. `None` for a client's
-    /// socket, and for a bridge that forwards the client's own frames.
-    pub window: Option<u64>,
+    pub bridge: Bridge,
     /// The subprotocols that the client offers.
     pub subprotocols: Option<&'a str>,
 }
@@ -36,11 +36,13 @@ impl RoomUpgrade<'_> {
     /// Sends the upgrade. The promise resolves to the room's response, or rejects
     /// with the text of the room's refusal.
     pub fn send(&self, env: &Env) -> Promise {
-        let Self { room, identity, start, window, subprotocols } = *self;
+        let Self { room, identity, start, bridge, subprotocols } = *self;
         let url = format!("{ROOM_ORIGIN}/rooms/{room}/events?{}", start.query());
         let (room, identity) = (room.as_str(), identity.to_json());
-        let window = window.map(platform::number);
-        platform::upgrade(env, room, &url, &identity, window, subprotocols)
+        let window = bridge.window_bytes.map(platform::number);
+        let transport = Some(bridge.transport).filter(|of| *of != Transport::Websocket);
+        let transport = transport.map(Transport::as_str);
+        platform::upgrade(env, room, &url, &identity, transport, window, subprotocols)
     }
 }
 
@@ -49,7 +51,7 @@ pub struct ReceivedUpgrade {
     pub room: RoomName,
     pub identity: Identity,
     pub start: Start,
-    pub bridge_window_bytes: Option<u64>,
+    pub bridge: Bridge,
     pub subprotocols: String,
 }
 
@@ -68,9 +70,10 @@ impl ReceivedUpgrade {
         if parts.next()? != "websocket" {
             return None;
         }
-        let bridge_window_bytes = parts.next()?.parse().ok();
+        let window_bytes = parts.next()?.parse().ok();
         let subprotocols = parts.next()?.to_owned();
-        Some(Self { room, identity, start, bridge_window_bytes, subprotocols })
+        let bridge = Bridge { window_bytes, transport: Transport::named(parts.next()?) };
+        Some(Self { room, identity, start, bridge, subprotocols })
     }
 }
 
@@ -96,12 +99,14 @@ pub struct ReceivedRequest {
     pub by: Identity,
     pub request: RoomRequest,
     pub body: String,
+    /// Whether the caller delivers the room's report.
+    pub takes_report: bool,
 }
 
 impl ReceivedRequest {
     /// Parses a request, which comes from this worker or from a worker of the
     /// operator. So the checks of the public route are repeated here.
-    pub fn parse(call: &str, body: &JsValue) -> Result<Self, Refusal> {
+    pub fn parse(call: &str, body: &JsValue, takes_report: bool) -> Result<Self, Refusal> {
         let mut parts = call.splitn(3, '\n');
         let mut part = || parts.next().unwrap_or_default();
         let (method, target, identity) = (part(), part(), part());
@@ -113,7 +118,7 @@ impl ReceivedRequest {
         };
         let by = serde_json::from_str(identity)
             .map_err(|_| Refusal::bad_request("the identity is invalid"))?;
-        Ok(Self { room, by, request, body: text(body)? })
+        Ok(Self { room, by, request, body: text(body)?, takes_report })
     }
 }
 

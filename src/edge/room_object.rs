@@ -7,6 +7,7 @@
 mod effects;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use js_sys::{Function, Uint8Array};
@@ -20,7 +21,7 @@ use worker::{
 };
 
 use super::config::{Config, config};
-use super::inbox::{Flush, Inbox, QueuedInput, Reply};
+use super::inbox::{Answered, Flush, Inbox, QueuedInput, Reply};
 use super::request::{ReceivedRequest, ReceivedUpgrade};
 use super::sockets::Sockets;
 use super::sql_store::SqlStore;
@@ -53,6 +54,16 @@ struct LoadedRoom {
     sockets: Sockets,
 }
 
+/// The results of the performed effects.
+#[derive(Default)]
+struct Performed {
+    inputs: VecDeque<Input<'static>>,
+    answer: Option<Answer>,
+    /// The report that the answer passes to the worker.
+    report: Option<String>,
+    unload: bool,
+}
+
 #[wasm_bindgen]
 impl RoomObject {
     #[wasm_bindgen(constructor)]
@@ -80,12 +91,12 @@ impl RoomObject {
 
     /// Handles a request of the worker. `call` is the text of a
     /// [`RoomCall`](super::request::RoomCall). The answer is passed to the
-    /// function `answer`.
-    pub fn request(&self, call: &str, body: &JsValue, answer: Function) {
+    /// function `answer`, with the room's report if the caller takes it.
+    pub fn request(&self, call: &str, body: &JsValue, takes_report: bool, answer: Function) {
         let reply = Reply::new(answer);
-        match ReceivedRequest::parse(call, body) {
+        match ReceivedRequest::parse(call, body, takes_report) {
             Ok(request) => self.0.request(request, reply),
-            Err(refusal) => reply.send(Err(refusal)),
+            Err(refusal) => reply.send(Answered::refused(refusal)),
         }
     }
 
@@ -93,7 +104,7 @@ impl RoomObject {
     /// the runtime retries only six times within two minutes. If the alarm
     /// can't be set again, fails, so that the runtime retries.
     pub async fn alarm(&self) -> std::result::Result<(), JsValue> {
-        let rung = self.0.handle_input(None, Input::Alarm);
+        let rung = self.0.perform_input(None, Input::Alarm);
         if rung.is_err_and(|refusal| refusal.code != Code::Erased) {
             let again = platform::now().plus(limits::ALARM_RETRY_MS);
             platform::set_alarm(&self.0.state.storage(), again)?;
@@ -133,10 +144,10 @@ impl Object {
     /// accepted socket would keep the object active until the peer answers the
     /// Close frame. A malicious client may never answer that frame.
     fn connect(self: &Rc<Self>, upgrade: ReceivedUpgrade) -> Result<Response> {
-        let ReceivedUpgrade { room, identity, start, bridge_window_bytes, subprotocols } = upgrade;
+        let ReceivedUpgrade { room, identity, start, bridge, subprotocols } = upgrade;
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         let session = SessionId(platform::random()?);
-        let join = Input::Join { session, identity, start, bridge_window_bytes };
+        let join = Input::Join { session, identity, start, bridge };
         let joined = self.with_sessions(Some(&room), |loaded| {
             let effects = loaded.room.handle(join, platform::now());
             let accepted = match refusal_in(&effects, session) {
@@ -171,18 +182,29 @@ impl Object {
     }
 
     fn request(self: &Rc<Self>, request: ReceivedRequest, reply: Reply) {
-        let ReceivedRequest { room, by, request, body } = request;
-        let answer = match request {
-            RoomRequest::Publish => {
-                return self.enqueue(QueuedInput::Publish { room, by, body, reply });
-            }
+        match request.request {
+            RoomRequest::Publish => self.enqueue(QueuedInput::Publish { request, reply }),
             RoomRequest::Erase => {
-                let input = Input::Request { by, request, body: &body };
-                self.handle_input(Some(&room), input).or_else(|_| self.erase_unloaded(&room))
+                let room = request.room.clone();
+                let erased = self.answer(request);
+                reply.send(match erased.answer {
+                    Answer::Refused(_) => Answered::new(self.erase_unloaded(&room)),
+                    _ => erased,
+                });
             }
-            request => self.handle_input(Some(&room), Input::Request { by, request, body: &body }),
-        };
-        reply.send(answer);
+            _ => reply.send(self.answer(request)),
+        }
+    }
+
+    fn answer(self: &Rc<Self>, request: ReceivedRequest) -> Answered {
+        let ReceivedRequest { room, by, request, body, takes_report } = request;
+        let input = Input::Request { by, request, body: &body, takes_report };
+        match self.perform_input(Some(&room), input) {
+            Ok(Performed { answer, report, .. }) => {
+                Answered { answer: answer.unwrap_or(Answer::NoContent), report }
+            }
+            Err(refusal) => Answered::refused(refusal),
+        }
     }
 
     fn enqueue(self: &Rc<Self>, input: QueuedInput) {
@@ -197,10 +219,7 @@ impl Object {
         for input in self.inbox.drain() {
             match input {
                 QueuedInput::Frame { socket, message } => self.handle_frame(&socket, &message),
-                QueuedInput::Publish { room, by, body, reply } => {
-                    let input = Input::Request { by, request: RoomRequest::Publish, body: &body };
-                    reply.send(self.handle_input(Some(&room), input));
-                }
+                QueuedInput::Publish { request, reply } => reply.send(self.answer(request)),
             }
         }
     }
@@ -254,29 +273,27 @@ impl Object {
     /// Handles an input that has no answer.
     fn handle_event(self: &Rc<Self>, input: Input) {
         // The error has already been written to the operator's log.
-        let _ = self.handle_input(None, input);
+        let _ = self.perform_input(None, input);
     }
 
     /// Handles an input and performs its effects. `name` is the room's name, or
     /// `None` if the callback did not receive the name.
-    fn handle_input(
+    fn perform_input(
         self: &Rc<Self>,
         name: Option<&RoomName>,
         input: Input,
-    ) -> std::result::Result<Answer, Refusal> {
-        self.with_room(name, |loaded| {
+    ) -> std::result::Result<Performed, Refusal> {
+        let performed = self.with_room(name, |loaded| {
             if loaded.room.needs_sessions(&input) {
                 self.restore_sessions(loaded);
             }
             let effects = loaded.room.handle(input, platform::now());
             Ok(self.perform_all(loaded, effects))
-        })
-        .map(|performed| {
-            if performed.unload {
-                *self.loaded.borrow_mut() = None;
-            }
-            performed.answer.unwrap_or(Answer::NoContent)
-        })
+        })?;
+        if performed.unload {
+            *self.loaded.borrow_mut() = None;
+        }
+        Ok(performed)
     }
 
     /// Erases a room that can't be loaded, for example because a row is
@@ -355,7 +372,8 @@ impl Object {
         let random = platform::random().map_err(|cause| format!("{cause:?}"))?;
         let room = Room::load(name.clone(), settings, store, platform::now(), random)
             .map_err(|cause| format!("{name}: {cause}"))?
-            .with_publish_hook(config.hooks.publish_hook());
+            .with_publish_hook(config.hooks.publish_hook())
+            .with_reports(settings.directory);
         Ok(Some(LoadedRoom { config, name, room, sockets: Sockets::default() }))
     }
 }

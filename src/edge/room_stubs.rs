@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use js_sys::Promise;
+use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
@@ -14,17 +14,24 @@ use worker::{Context, Env, Error, Result};
 
 use super::answer::{internal_error, platform_error, refused_upgrade};
 use super::platform::{self, Refuse, RoomAnswer};
+use super::reports::{self, AnsweredRequest};
 use super::request::{RoomCall, RoomUpgrade, body_unreadable};
 use super::timer::sleep;
 use super::worker_socket::{Relay, SocketEvent, WorkerSocket};
 use crate::auth::Identity;
 use crate::code::{Code, Refusal};
-use crate::protocol::{RoomName, Start, error_body, read_error};
+use crate::directory::SHARDS;
+use crate::metrics;
+use crate::protocol::{RoomName, RoomsQuery, Start, error_body, read_error};
+use crate::room::Bridge;
+use crate::route::RequestKind;
 
 #[derive(Clone)]
 pub struct RoomStubs {
     env: Env,
     context: Rc<Context>,
+    /// Whether the worker reports to the directory.
+    reports: bool,
 }
 
 /// The maximum time that a room may take to open a socket. An object that hangs
@@ -55,32 +62,90 @@ fn refuse(cause: JsValue, subprotocols: Option<String>) -> std::result::Result<R
 }
 
 impl RoomStubs {
-    pub fn new(env: Env, context: Context) -> Self {
-        Self { env, context: Rc::new(context) }
+    pub fn new(env: Env, context: Context, reports: bool) -> Self {
+        Self { env, context: Rc::new(context), reports }
     }
 
-    /// Sends a request to a room, and returns the room's answer.
-    pub async fn request(
+    /// Publishes to a room, and returns the body of the room's answer.
+    pub async fn publish(
         &self,
         room: &RoomName,
-        call: &RoomCall<'_>,
+        identity: &Identity,
         body: &str,
-    ) -> Result<RoomAnswer> {
-        let answer = platform::call_room(&self.env, room.as_str(), &call.text(), body);
-        Ok(JsFuture::from(answer).await?.unchecked_into())
+    ) -> Result<String> {
+        let target = format!("/rooms/{room}/events");
+        let call = RoomCall { method: "POST", target: &target, identity };
+        let sent_at = platform::now();
+        let answer =
+            platform::call_room(&self.env, room.as_str(), &call.text(), body, self.reports);
+        let answer: RoomAnswer = JsFuture::from(answer).await?.unchecked_into();
+        let answer_body = answer.body();
+        if self.reports {
+            reports::count_answer(AnsweredRequest {
+                kind: RequestKind::Publish,
+                took_ms: platform::now().since(sent_at),
+                is_rate_limited: answer.retry_after_s().is_some(),
+                bytes_received: body.len() as u64,
+                bytes_sent: answer_body.as_ref().map_or(0, |body| body.len() as u64),
+                report: answer.report(),
+            });
+            reports::schedule(&self.env, &self.context);
+        }
+        answer_body.ok_or_else(|| "a room's answer to a publish has no body".into())
+    }
+
+    /// Counts a refused token, if the refusal is for its token.
+    pub fn count_refusal(&self, refusal: &Refusal) {
+        let is_for_token =
+            matches!(refusal.code, Code::Unauthorized | Code::TokenExpired | Code::Forbidden);
+        if self.reports && is_for_token {
+            reports::count(&metrics::AUTH_FAILURES, refusal.code.as_str());
+            reports::schedule(&self.env, &self.context);
+        }
+    }
+
+    /// Delivers the reports of this isolate, and then reads the directory. If
+    /// `query` is `None`, the answers are the sums of the metrics. Otherwise, they
+    /// are lists of rooms. There is an answer for each shard.
+    pub async fn read_directory(&self, query: Option<&RoomsQuery>) -> Result<Vec<String>> {
+        reports::deliver(&self.env).await;
+        let query = query.map(RoomsQuery::query);
+        let reading = platform::read_directory(&self.env, SHARDS, query.as_deref());
+        let answers: Array = JsFuture::from(reading).await?.unchecked_into();
+        Ok(answers.iter().filter_map(|answer| answer.as_string()).collect())
     }
 
     /// Sends a request to a room. The promise resolves to the response for the
     /// client, and never rejects. `body` is a string, an `ArrayBuffer`, a promise
     /// of one, or `undefined`.
-    pub fn forward(&self, room: &RoomName, call: &RoomCall<'_>, body: &JsValue) -> Promise {
+    pub fn forward(
+        &self,
+        room: &RoomName,
+        kind: RequestKind,
+        call: &RoomCall<'_>,
+        body: &JsValue,
+    ) -> Promise {
         thread_local! {
             static ERRORS: [JsValue; 2] = [body_unreadable(), internal_error()]
                 .map(|refusal| JsValue::from_str(&error_body(&refusal)));
         }
+        let (env, context, kind) = (&self.env, (*self.context).as_ref(), kind as u8);
+        let (room, call) = (room.as_str(), call.text());
         ERRORS.with(|[unreadable, unreachable]| {
-            let (room, call) = (room.as_str(), call.text());
-            platform::forward(&self.env, room, &call, body, unreadable, unreachable)
+            reports::with_observe(|observe| {
+                let observe = self.reports.then_some(observe);
+                platform::forward(
+                    env,
+                    context,
+                    room,
+                    kind,
+                    &call,
+                    body,
+                    unreadable,
+                    unreachable,
+                    observe,
+                )
+            })
         })
     }
 
@@ -94,8 +159,7 @@ impl RoomStubs {
         REFUSE.with(|refuse| platform::answer_upgrade(&upgrading, refuse, upgrade.subprotocols))
     }
 
-    /// Opens a socket from the worker to a room. `window` is the flow control
-    /// window of a bridge's socket in bytes, and `None` for other sockets. The
+    /// Opens a socket from the worker to a room. The
     /// frames that `relay` forwards are not passed to `on_event`.
     ///
     /// Fails with the room's refusal. Call this method only in an invocation
@@ -106,7 +170,7 @@ impl RoomStubs {
         room: &RoomName,
         identity: &Identity,
         start: Start,
-        window: Option<u64>,
+        bridge: Bridge,
         on_event: Rc<dyn Fn(SocketEvent)>,
         relay: Option<&Relay>,
     ) -> std::result::Result<WorkerSocket, Refusal> {
@@ -114,7 +178,7 @@ impl RoomStubs {
         let relay = relay.cloned();
         let opening = Box::pin(async move {
             let (room, identity) = (&room, &identity);
-            let upgrade = RoomUpgrade { room, identity, start, window, subprotocols: None };
+            let upgrade = RoomUpgrade { room, identity, start, bridge, subprotocols: None };
             let answer = JsFuture::from(upgrade.send(&rooms.env)).await.map_err(refusal_of)?;
             let socket = platform::websocket(&answer.unchecked_into());
             let socket =

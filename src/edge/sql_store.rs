@@ -107,7 +107,7 @@ impl SqlStore {
         Ok(name.and_then(|name| RoomName::parse(name).ok()))
     }
 
-    fn run(&self, sql: &str, values: Vec<SqlStorageValue>) -> Result<Vec<Row>, StoreError> {
+    fn run(&self, sql: &str, values: Vec<SqlStorageValue>) -> Result<Vec<SqlRow>, StoreError> {
         let Ran { rows, written } = run(&self.sql, sql, values)?;
         self.rows_written.set(self.rows_written.get().saturating_add(written));
         Ok(rows)
@@ -130,7 +130,7 @@ impl Store for SqlStore {
             Tables::All => {}
         }
         let rows = self.run("SELECT epoch, at, capacity, retained_ms, schema FROM room", vec![])?;
-        let read = |row: &Row| {
+        let read = |row: &SqlRow| {
             let [at, capacity, retained_ms, schema] =
                 [1, 2, 3, 4].map(|column| number(row, column));
             (schema? == SCHEMA).then_some(())?;
@@ -308,14 +308,19 @@ impl Store for SqlStore {
     }
 }
 
-type Row = Vec<SqlStorageValue>;
+pub type SqlRow = Vec<SqlStorageValue>;
 
-struct Ran {
-    rows: Vec<Row>,
+/// The result of a statement.
+pub struct Ran {
+    pub rows: Vec<SqlRow>,
     written: u64,
 }
 
-fn run(sql: &SqlStorage, statement: &str, values: Vec<SqlStorageValue>) -> Result<Ran, StoreError> {
+pub fn run(
+    sql: &SqlStorage,
+    statement: &str,
+    values: Vec<SqlStorageValue>,
+) -> Result<Ran, StoreError> {
     let cursor = sql.exec(statement, values).map_err(store_error)?;
     let rows = cursor.raw().collect::<worker::Result<_>>().map_err(store_error)?;
     Ok(Ran { rows, written: cursor.rows_written() as u64 })
@@ -340,7 +345,7 @@ fn tables(sql: &SqlStorage) -> Result<Tables, StoreError> {
     })
 }
 
-fn append_of(row: &Row) -> Option<Append> {
+fn append_of(row: &SqlRow) -> Option<Append> {
     let [number, first, last, at] = [0, 1, 2, 3].map(|column| number(row, column));
     let [starts, ends, floor, floor_starts] = [4, 5, 6, 7].map(|column| self::number(row, column));
     Some(Append {
@@ -357,28 +362,28 @@ fn append_of(row: &Row) -> Option<Append> {
 
 /// Converts an integer to a SQLite value. All integers in the store are below
 /// 2^53, so they are exact in JavaScript.
-fn integer(number: u64) -> SqlStorageValue {
+pub fn integer(number: u64) -> SqlStorageValue {
     SqlStorageValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-fn number(row: &Row, column: usize) -> Option<u64> {
+fn number(row: &SqlRow, column: usize) -> Option<u64> {
     match row.get(column)? {
         SqlStorageValue::Integer(number) => u64::try_from(*number).ok(),
         _ => None,
     }
 }
 
-fn text(row: &Row, column: usize) -> Option<&str> {
+pub fn text(row: &SqlRow, column: usize) -> Option<&str> {
     match row.get(column)? {
         SqlStorageValue::String(text) => Some(text),
         _ => None,
     }
 }
 
-fn store_error(cause: impl Debug) -> StoreError {
+pub fn store_error(cause: impl Debug) -> StoreError {
     StoreError(format!("{cause:?}"))
 }
 
-fn unreadable(what: &str) -> StoreError {
+pub fn unreadable(what: &str) -> StoreError {
     StoreError(format!("{what} is damaged"))
 }

@@ -40,8 +40,12 @@ impl Timer {
 
 /// Waits for the given time.
 pub async fn sleep(time: Duration) {
+    sleep_ms(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).await;
+}
+
+/// Waits for the given number of milliseconds.
+pub async fn sleep_ms(after_ms: u64) {
     let (fire, fired) = oneshot::channel();
-    let after_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     set_timeout(after_ms, move || {
         // The receiver may already have been dropped.
         let _ = fire.send(());

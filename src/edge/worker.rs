@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use js_sys::Promise;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use subtle::ConstantTimeEq;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::future_to_promise;
@@ -16,7 +17,9 @@ use worker::web_sys::{Request, Response};
 use worker::worker_sys::Context as RawContext;
 use worker::{Context, Env, Result, console_error};
 
-use super::answer::{json, platform_error, preflight, refused, refused_upgrade, with_cors};
+use super::answer::{
+    json, plain_text, platform_error, preflight, refused, refused_upgrade, with_cors,
+};
 use super::bridge;
 use super::config::{Config, config};
 use super::request::{RoomCall, RoomUpgrade, body, body_text};
@@ -24,9 +27,14 @@ use super::room_stubs::RoomStubs;
 use super::verifier::{claims_of_request, health};
 use crate::auth::{Claims, Identity, TokenError, extract};
 use crate::code::{Code, Refusal};
-use crate::protocol::{PageQuery, RoomName, Start, error_body, parse_publish_to_rooms};
+use crate::directory;
+use crate::metrics::{self, Sums};
+use crate::protocol::{
+    PageQuery, Right, RoomName, RoomsQuery, Start, error_body, parse_publish_to_rooms,
+};
 use crate::publish_hook::check_body;
 use crate::request_head::{RequestHead, headers};
+use crate::room::Bridge;
 use crate::route::{Call, Request as RoomRequest, Route};
 
 /// Returns the names of the headers whose values `entry.js` passes to [`fetch`].
@@ -74,10 +82,14 @@ async fn respond(head: &str, request: &Request, env: Env, context: Context) -> R
     if head.is_preflight() {
         return preflight(&config.origins, head.origin);
     }
-    let handler = Handler { config, rooms: RoomStubs::new(env, context), head: &head, request };
+    let rooms = RoomStubs::new(env, context, config.settings.worker_reports());
+    let handler = Handler { config, rooms, head: &head, request };
     let responding = match handler.handle().await {
         Ok(responding) => responding,
-        Err(refusal) => refuse(&head, &refusal)?.into(),
+        Err(refusal) => {
+            handler.rooms.count_refusal(&refusal);
+            refuse(&head, &refusal)?.into()
+        }
     };
     let is_upgrade = head.is_upgrade();
     Ok(if is_upgrade { responding } else { with_cors(responding, &config.origins, head.origin) })
@@ -101,8 +113,16 @@ impl Handler<'_> {
         let response = match self.head.route()? {
             Route::Health => {
                 health(self.config).await?;
-                Response::new_with_opt_str(Some("ok"))
-                    .map_err(|cause| platform_error(cause.into()))?
+                plain_text("ok", "text/plain;charset=UTF-8").map_err(platform_error)?
+            }
+            Route::Metrics => {
+                self.check_metrics_token().await?;
+                self.metrics().await?
+            }
+            Route::Rooms(query) => {
+                let claims = self.required_claims().await?;
+                claims.grant_under(&query.prefix).check(&[Right::Admin])?;
+                self.list_rooms(&query).await?
             }
             Route::PublishToRooms => {
                 let claims = self.required_claims().await?;
@@ -142,7 +162,8 @@ impl Handler<'_> {
         };
         Call::Connect(start).check(identity.grant)?;
         let (room, identity) = (&room, &identity);
-        let upgrade = RoomUpgrade { room, identity, start, window: None, subprotocols };
+        let upgrade =
+            RoomUpgrade { room, identity, start, bridge: Bridge::default(), subprotocols };
         Ok(self.rooms.forward_upgrade(&upgrade).into())
     }
 
@@ -173,8 +194,9 @@ impl Handler<'_> {
             }
             _ => JsValue::UNDEFINED,
         };
+        let kind = call.kind();
         let call = RoomCall { method: self.head.method, target: &target, identity: &identity };
-        Ok(self.rooms.forward(&room, &call, &body).into())
+        Ok(self.rooms.forward(&room, kind, &call, &body).into())
     }
 
     /// Returns the client's identity in a room. Returns `None` if the request
@@ -251,7 +273,8 @@ impl Handler<'_> {
         let granted = RoomRequest::Publish.check(identity.grant);
         let answer = match granted.and_then(|()| self.checked(room, &identity, body)) {
             Ok(body) => self
-                .room_text(room, &identity, &body)
+                .rooms
+                .publish(room, &identity, &body)
                 .await
                 .unwrap_or_else(|cause| error_body(&platform_error(cause))),
             Err(refusal) => error_body(&refusal),
@@ -262,10 +285,32 @@ impl Handler<'_> {
         }
     }
 
-    async fn room_text(&self, room: &RoomName, identity: &Identity, body: &str) -> Result<String> {
-        let target = format!("/rooms/{room}/events");
-        let call = RoomCall { method: "POST", target: &target, identity };
-        let answer = self.rooms.request(room, &call, body).await?;
-        answer.body().ok_or_else(|| "a room's answer to a publish has no body".into())
+    /// Fails unless the request's token is the `METRICS_TOKEN`, or grants `admin`
+    /// in every room.
+    async fn check_metrics_token(&self) -> std::result::Result<(), Refusal> {
+        let token = self.head.bearer();
+        let is_metrics_token = match (token, &self.config.metrics_token) {
+            (Some(token), Some(expected)) => token.as_bytes().ct_eq(expected.as_bytes()).into(),
+            _ => false,
+        };
+        if is_metrics_token {
+            return Ok(());
+        }
+        self.required_claims().await?.grant_under("").check(&[Right::Admin])
+    }
+
+    async fn metrics(&self) -> std::result::Result<Response, Refusal> {
+        let mut sums = Sums::default();
+        for of_shard in self.rooms.read_directory(None).await.map_err(platform_error)? {
+            let invalid = || platform_error("a shard's answer is invalid".into());
+            sums.add_all(&Sums::parse(&of_shard).ok_or_else(invalid)?);
+        }
+        sums.add(&metrics::BUILD_INFO.series(env!("CARGO_PKG_VERSION")), 1);
+        plain_text(&sums.text(), metrics::CONTENT_TYPE).map_err(platform_error)
+    }
+
+    async fn list_rooms(&self, query: &RoomsQuery) -> std::result::Result<Response, Refusal> {
+        let shards = self.rooms.read_directory(Some(query)).await.map_err(platform_error)?;
+        json(directory::merge(&shards, query)).map_err(platform_error)
     }
 }

@@ -59,6 +59,20 @@ impl<'a> ClientFrame<'a> {
         }
     }
 
+    /// Returns the `type` of the frame.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Auth { .. } => "auth",
+            Self::Publish(_) => "publish",
+            Self::Signal(_) => "signal",
+            Self::Seen(_) => "seen",
+            Self::Enter(_) => "enter",
+            Self::Leave => "leave",
+            Self::Members => "members",
+            Self::Ping => "ping",
+        }
+    }
+
     fn of_kind(kind: &str, text: &'a str) -> Result<Self, Refusal> {
         #[derive(Deserialize)]
         struct Auth<'a> {

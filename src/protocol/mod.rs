@@ -24,7 +24,7 @@ pub use name::{EventId, EventName, Key, Ref, RoomName, User};
 pub use pattern::Pattern;
 pub use position::{Epoch, Position, Seq};
 pub use presence::{Change, Entry, Member, Members, UserEntry, members_pages};
-pub use query::{Begin, PageQuery, PageRange, Start, StreamQuery, Wait};
+pub use query::{Begin, PageQuery, PageRange, RoomsQuery, Start, StreamQuery, Wait};
 pub use room_frame::RoomFrame;
 pub use server::{
     PING, PONG, Published, RoomStats, ServerFrame, error_body, events, page_body, read_error,

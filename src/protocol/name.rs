@@ -52,6 +52,11 @@ impl RoomName {
             && text.bytes().all(|byte| is_room_byte(byte) && byte != b':')
     }
 
+    /// Returns whether a room's name can begin with the text.
+    pub fn is_prefix(text: &str) -> bool {
+        text.len() <= limits::ROOM_NAME && text.bytes().all(is_room_byte)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

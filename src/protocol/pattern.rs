@@ -48,6 +48,17 @@ impl Pattern {
         }
     }
 
+    /// Returns whether the pattern matches every room whose name begins with the
+    /// prefix.
+    pub fn covers(&self, room_prefix: &str) -> bool {
+        match self {
+            Self::Every => true,
+            // `a:` itself is not a room's name.
+            Self::Under { prefix, .. } => room_prefix.starts_with(prefix),
+            Self::Exactly(_) => false,
+        }
+    }
+
     /// Returns the length of the text that the pattern contains.
     pub fn text_bytes(&self) -> usize {
         match self {
@@ -81,6 +92,23 @@ mod tests {
                 matches,
                 "{pattern} and {room}"
             );
+        }
+    }
+
+    #[test]
+    fn pattern_covers_only_prefixes_of_rooms_that_it_matches() {
+        for (pattern, prefix, covers) in [
+            ("*", "", true),
+            ("*", "a", true),
+            ("a:*", "", false),
+            ("a:*", "a", false),
+            ("a:*", "a:", true),
+            ("a:*", "a:b", true),
+            ("a:*", "ab", false),
+            ("a", "a", false),
+        ] {
+            let parsed = Pattern::parse(pattern).unwrap();
+            assert_eq!(parsed.covers(prefix), covers, "{pattern} and {prefix}");
         }
     }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Position;
 use super::json::check_levels;
+use super::{Position, RoomName};
 use crate::code::{Code, Refusal};
 use crate::limits;
 
@@ -59,6 +59,17 @@ pub struct PageQuery {
     /// The wait for events, if there are no events after `since` yet. The
     /// worker waits, not the room.
     pub wait: Option<Wait>,
+}
+
+/// The parameters of a request for the list of rooms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomsQuery {
+    /// The beginning of the names. If it is empty, all rooms are listed.
+    pub prefix: String,
+    /// The last room of the previous page.
+    pub after: Option<RoomName>,
+    /// The maximum number of rooms, 1 to [`limits::LISTED_ROOMS`].
+    pub limit: u64,
 }
 
 /// The worker delays the answer for at most `ms` milliseconds, until there is
@@ -190,6 +201,43 @@ impl Begin {
 
     pub(super) fn both_given() -> Refusal {
         Refusal::bad_request("`since` and `last` can't be combined: send only one of them")
+    }
+}
+
+impl RoomsQuery {
+    /// Parses the query of `GET /rooms`.
+    pub fn parse(query: &str) -> Result<Self, Refusal> {
+        let prefix = value(query, "prefix")?.unwrap_or_default();
+        if !RoomName::is_prefix(&prefix) {
+            return Err(Refusal::bad_request(format!(
+                "`prefix` must be the beginning of a room name: at most {} characters of \
+                 A-Z a-z 0-9 _ - = @ , . ; :",
+                limits::ROOM_NAME
+            )));
+        }
+        let after = value(query, "cursor")?.filter(|cursor| !cursor.is_empty());
+        let after = after.map(|cursor| RoomName::parse(&cursor)).transpose().map_err(|_| {
+            Refusal::bad_request("`cursor` must be the `cursor` of an earlier answer")
+        })?;
+        let limit = match number(query, "limit")? {
+            None => limits::LISTED_ROOMS_DEFAULT,
+            Some(limit) if (1..=limits::LISTED_ROOMS).contains(&limit) => limit,
+            Some(_) => {
+                let most = limits::LISTED_ROOMS;
+                return Err(Refusal::bad_request(format!("`limit` must be 1 to {most}")));
+            }
+        };
+        Ok(Self { prefix, after, limit })
+    }
+
+    /// Returns these parameters as a query, which [`RoomsQuery::parse`] parses.
+    pub fn query(&self) -> String {
+        let cursor = self.after.as_ref().map_or("", RoomName::as_str);
+        form_urlencoded::Serializer::new(String::new())
+            .append_pair("prefix", &self.prefix)
+            .append_pair("cursor", cursor)
+            .append_pair("limit", &self.limit.to_string())
+            .finish()
     }
 }
 

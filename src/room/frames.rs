@@ -2,9 +2,10 @@
 //! and performed.
 
 use super::{Effect, PublishResult, Room};
-use crate::code::Refusal;
+use crate::code::{Code, Refusal};
 use crate::guard::{Admission, not_text};
 use crate::limits;
+use crate::metrics;
 use crate::protocol::{ClientFrame, Decoded, NewEvent, PONG, Ref, Right, ServerFrame, User};
 use crate::publish_hook::checked;
 use crate::session::{BridgeFrame, SessionId};
@@ -14,6 +15,7 @@ use crate::time::Millis;
 impl<S: Store> Room<S> {
     pub(super) fn handle_text(&mut self, id: SessionId, text: &str, now: Millis) {
         let rates = self.frame_rates();
+        self.count(&metrics::BYTES_RECEIVED, "", text.len() as u64);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         match session.guard.admit(text.len(), rates, now) {
             Admission::Admitted => self.handle_admitted(id, text, now),
@@ -38,6 +40,8 @@ impl<S: Store> Room<S> {
     /// session could wait for events forever if the frame were dropped.
     fn over_rate(&mut self, id: SessionId, text: &str, refusal: Refusal, now: Millis) {
         let Decoded { reference, frame } = ClientFrame::decode(text);
+        self.count_frame(&frame);
+        self.count(&metrics::RATE_LIMITED, "frames", 1);
         let done = match frame {
             Ok(ClientFrame::Seen(seq)) => self.seen(id, seq, now).map(drop),
             Ok(_) | Err(_) => Err(refusal),
@@ -49,10 +53,23 @@ impl<S: Store> Room<S> {
 
     fn handle_frame(&mut self, id: SessionId, text: &str, now: Millis) {
         let Decoded { reference, frame } = ClientFrame::decode(text);
+        let kind = self.count_frame(&frame);
         match frame.and_then(|frame| self.perform(id, frame, reference.as_ref(), now)) {
             Ok(()) => self.accept_frame(id),
-            Err(refusal) => self.refuse_frame(id, reference.as_ref(), refusal),
+            Err(refusal) => {
+                if refusal.code == Code::RateLimited {
+                    self.count(&metrics::RATE_LIMITED, kind, 1);
+                }
+                self.refuse_frame(id, reference.as_ref(), refusal);
+            }
         }
+    }
+
+    /// Counts a frame, and returns its kind.
+    fn count_frame(&mut self, frame: &Result<ClientFrame, Refusal>) -> &'static str {
+        let kind = frame.as_ref().map_or("invalid", ClientFrame::kind);
+        self.count(&metrics::RECEIVED, kind, 1);
+        kind
     }
 
     fn perform(
@@ -143,7 +160,10 @@ impl<S: Store> Room<S> {
                 BridgeFrame::Pause { paused } => self.pause(id, paused, now),
             };
         }
-        match session.guard.admit(bytes.len(), rates, now) {
+        let admission = session.guard.admit(bytes.len(), rates, now);
+        self.count(&metrics::BYTES_RECEIVED, "", bytes.len() as u64);
+        self.count(&metrics::RECEIVED, "invalid", 1);
+        match admission {
             Admission::Admitted => self.refuse_frame(id, None, not_text()),
             Admission::OverRate(refusal) => self.refuse_frame(id, None, refusal),
             Admission::Close(refusal) => self.close(id, refusal),

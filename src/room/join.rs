@@ -1,11 +1,12 @@
 //! Joining and removal of sessions, and renewal of their tokens.
 
-use super::{Effect, Room, check_limit};
+use super::{Bridge, Effect, Room, check_limit};
 use crate::auth::Identity;
 use crate::code::Refusal;
 use crate::flow::Flow;
 use crate::guard::another_user;
 use crate::limits;
+use crate::metrics;
 use crate::presence::LeaveMode;
 use crate::protocol::{Begin, Right, ServerFrame, Start, User};
 use crate::session::{Joined, Session, SessionId};
@@ -14,20 +15,18 @@ use crate::time::Millis;
 
 impl<S: Store> Room<S> {
     /// Adds a session to the room, or refuses the session and closes it.
-    /// `bridge_window_bytes` is the flow control window of a bridge's socket,
-    /// and `None` for a client's socket.
     pub(super) fn join(
         &mut self,
         id: SessionId,
         identity: Identity,
         start: Start,
-        bridge_window_bytes: Option<u64>,
+        bridge: Bridge,
         now: Millis,
     ) {
         if let Err(refusal) = self.check_capacity(&identity) {
             return self.close(id, refusal);
         }
-        match self.welcome(id, identity, start, bridge_window_bytes, now) {
+        match self.welcome(id, identity, start, bridge, now) {
             Ok(()) => self.save_attachment(id),
             Err(cause) => {
                 let refusal = self.storage_failed(&cause);
@@ -74,15 +73,16 @@ impl<S: Store> Room<S> {
         id: SessionId,
         identity: Identity,
         start: Start,
-        bridge_window_bytes: Option<u64>,
+        bridge: Bridge,
         now: Millis,
     ) -> Result<(), StoreError> {
         self.flush_broadcast();
         let has_flow = start.flow || self.settings.flow_required;
-        let window = bridge_window_bytes.or(has_flow.then_some(self.settings.flow_window_bytes));
+        let window = bridge.window_bytes.or(has_flow.then_some(self.settings.flow_window_bytes));
         let (head, found) = (self.log.head(), self.log.find(start.begin, now)?);
         let after = found.unwrap_or(head);
         let recovered = matches!(start.begin, Begin::Since(_)).then_some(found.is_some());
+        self.count_join(recovered);
         let welcome = ServerFrame::Welcome {
             room: &self.name,
             session: id.to_string(),
@@ -101,8 +101,9 @@ impl<S: Store> Room<S> {
             state: start.state,
             behind: (after < head).then_some(after),
             flow: window.map(|window| Flow::new(window, after, self.log.end_offset())),
-            bridged: bridge_window_bytes.is_some(),
+            bridged: bridge.window_bytes.is_some(),
             paused: false,
+            transport: bridge.transport,
         };
         let session = Session::new(joined);
         self.arm(session.deadline(), now);
@@ -127,7 +128,10 @@ impl<S: Store> Room<S> {
         let queued = session.guard.release();
         match verdict {
             Ok(identity) => self.renew(id, identity, now),
-            Err(refusal) => self.close(id, refusal),
+            Err(refusal) => {
+                self.count(&metrics::AUTH_FAILURES, refusal.code.as_str(), 1);
+                self.close(id, refusal);
+            }
         }
         for frame in queued {
             self.handle_admitted(id, &frame, now);
@@ -177,13 +181,17 @@ impl<S: Store> Room<S> {
 impl<S: Store> Room<S> {
     pub(super) fn insert_session(&mut self, id: SessionId, session: Session) {
         self.count_in(&session.joined.identity.user);
+        self.reporting.count_in(session.joined.transport);
         self.next_expiry = self.next_expiry.min(session.deadline());
         self.sessions.insert(id, Box::new(session));
     }
 
-    /// Removes a session whose socket is closed or is being closed.
-    pub(super) fn remove(&mut self, id: SessionId, mode: LeaveMode) {
+    /// Removes a session whose socket is closed or is being closed. `code` is
+    /// the close code, or `None` if there is no Close frame.
+    pub(super) fn remove(&mut self, id: SessionId, mode: LeaveMode, code: Option<u16>) {
         let Some(session) = self.sessions.remove(&id) else { return };
+        self.count(&metrics::DISCONNECTS, metrics::close_code(code.unwrap_or(1006)), 1);
+        self.reporting.count_out(session.joined.transport);
         let user = session.joined.identity.user;
         self.count_out(&user);
         self.disconnected.push((user, id, mode));
@@ -205,7 +213,7 @@ impl<S: Store> Room<S> {
     pub(super) fn save_attachment(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get(&id) {
             let carried = self.presence.carried_by(session.user(), id);
-            let attachment = session.encode(id, carried);
+            let attachment = session.encode(id, carried, self.reporting.saved_by(id));
             self.effects.push(Effect::SaveAttachment { session: id, attachment });
         }
     }

@@ -12,6 +12,7 @@ mod join;
 mod presence;
 mod rates;
 mod replay;
+mod reporting;
 mod requests;
 mod signals;
 mod timers;
@@ -29,13 +30,14 @@ use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
 use crate::publish_hook::PublishHook;
 use crate::rate::Rate;
 use crate::route::Request;
-use crate::session::{Joined, Session, SessionId};
+use crate::session::{Joined, Session, SessionId, Transport};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 use broadcast::Broadcaster;
 use rates::UserBuckets;
 use replay::Replayer;
+use reporting::Reporting;
 use signals::Signals;
 use timers::AlarmState;
 pub use window::IfUnread;
@@ -45,9 +47,8 @@ use window::Window;
 #[derive(Debug)]
 pub enum Input<'a> {
     /// A socket was opened for a new session. The edge accepts the socket
-    /// unless the effects close it. `bridge_window_bytes` is the flow control
-    /// window of a bridge's socket, and `None` for a client's socket.
-    Join { session: SessionId, identity: Identity, start: Start, bridge_window_bytes: Option<u64> },
+    /// unless the effects close it.
+    Join { session: SessionId, identity: Identity, start: Start, bridge: Bridge },
     /// The session sent a text frame.
     Text { session: SessionId, text: &'a str },
     /// The session sent a binary frame.
@@ -59,7 +60,8 @@ pub enum Input<'a> {
     Gone { session: SessionId, code: Option<u16> },
     /// An HTTP request. The worker has already checked the right that the
     /// request needs.
-    Request { by: Identity, request: Request, body: &'a str },
+    /// `takes_report` says whether the worker delivers the room's report.
+    Request { by: Identity, request: Request, body: &'a str, takes_report: bool },
     /// The replay continues, because the inputs that were waiting when
     /// [`Effect::ContinueReplay`] was requested have been handled.
     ContinueReplay,
@@ -79,6 +81,17 @@ pub enum Input<'a> {
     /// The result of an [`Effect::QueryAlarm`]. `at` is `None` if no alarm is
     /// set or its time can't be read.
     AlarmTime { at: Option<Millis> },
+    /// The wait of an [`Effect::ScheduleReport`] ended.
+    Report,
+}
+
+/// The way in which a client reaches a socket of the room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bridge {
+    pub transport: Transport,
+    /// Flow control window of a bridge's socket in bytes. `None` for a client's
+    /// socket, and for a bridge that forwards the client's own frames.
+    pub window_bytes: Option<u64>,
 }
 
 /// An action that the edge must perform.
@@ -139,6 +152,19 @@ pub enum Effect {
     QueryPings {
         of: Vec<SessionId>,
     },
+    /// Send a report ([`crate::report`]) to the directory, without waiting for
+    /// the result.
+    SendReport {
+        text: String,
+    },
+    /// Pass the report to the worker with the answer.
+    PassReport {
+        text: String,
+    },
+    /// Send [`Input::Report`] after `after_ms` milliseconds.
+    ScheduleReport {
+        after_ms: u64,
+    },
     /// Drop the room from memory, because it was erased. Load a new room for
     /// the next input.
     Unload,
@@ -193,6 +219,7 @@ pub struct Room<S> {
     /// later than this time.
     next_expiry: Millis,
     loaded_since: Millis,
+    reporting: Reporting,
     effects: Vec<Effect>,
 }
 
@@ -208,6 +235,7 @@ impl<S: Store> Room<S> {
         now: Millis,
         random: u64,
     ) -> Result<Self, StoreError> {
+        let rows_before = store.rows_written();
         let (log, meta_written) = Log::open(store, settings, now, random)?;
         let broadcaster = Broadcaster::new(log.head(), log.end_offset());
         Ok(Self {
@@ -234,6 +262,7 @@ impl<S: Store> Room<S> {
             alarm: if meta_written { AlarmState::NotSet } else { AlarmState::Unknown },
             next_expiry: Millis::MAX,
             loaded_since: now,
+            reporting: Reporting::new(now, rows_before),
             effects: Vec::new(),
         })
     }
@@ -252,6 +281,7 @@ impl<S: Store> Room<S> {
     pub fn needs_sessions(&self, input: &Input) -> bool {
         match input {
             Input::AlarmTime { at } => at.is_none(),
+            Input::Report => false,
             Input::Request { request: Request::Page(_) | Request::State, .. } => {
                 self.alarm == AlarmState::NotSet
             }
@@ -275,10 +305,13 @@ impl<S: Store> Room<S> {
         for (id, session) in sessions {
             self.insert_session(id, session);
         }
+        self.restore_reports();
         self.restore_replays();
         self.restore_presence(now);
         self.arm(self.next_due(now), now);
         self.schedule_flush();
+        // The input that follows reports what these effects change.
+        self.count_effects();
         std::mem::take(&mut self.effects)
     }
 
@@ -288,9 +321,11 @@ impl<S: Store> Room<S> {
         if self.needs_sessions(&input) {
             self.close_expired_sessions(now);
         }
+        self.reporting.renew_period(now);
+        let to_worker = matches!(input, Input::Request { takes_report: true, .. });
         match input {
-            Input::Join { session, identity, start, bridge_window_bytes } => {
-                self.join(session, identity, start, bridge_window_bytes, now);
+            Input::Join { session, identity, start, bridge } => {
+                self.join(session, identity, start, bridge, now);
             }
             Input::Text { session, text } => {
                 self.touch(session, now);
@@ -301,8 +336,12 @@ impl<S: Store> Room<S> {
                 self.handle_binary(session, bytes, now);
             }
             Input::Verified { session, verdict } => self.verified(session, verdict, now),
-            Input::Gone { session, code } => self.remove(session, LeaveMode::by_close_code(code)),
-            Input::Request { by, request, body } => self.handle_request(&by, request, body, now),
+            Input::Gone { session, code } => {
+                self.remove(session, LeaveMode::by_close_code(code), code);
+            }
+            Input::Request { by, request, body, .. } => {
+                self.handle_request(&by, request, body, now);
+            }
             Input::ContinueReplay => self.continue_replay(now),
             Input::Broadcast => self.end_batch(now),
             Input::Flush => self.end_window(now),
@@ -310,11 +349,13 @@ impl<S: Store> Room<S> {
             Input::Withheld { from, if_unread } => self.withheld(from, if_unread, now),
             Input::Alarm => self.alarm(now),
             Input::AlarmTime { at } => self.handle_alarm_time(at, now),
+            Input::Report => self.reporting.end_wait(),
         }
         self.process_disconnects(now);
         self.save_presence();
         self.query_alarm();
         self.schedule_flush();
+        self.report(to_worker, now);
         std::mem::take(&mut self.effects)
     }
 
@@ -363,7 +404,7 @@ impl<S: Store> Room<S> {
     /// events may be the reason for the close.
     fn close(&mut self, session: SessionId, refusal: Refusal) {
         self.flush_broadcast();
-        self.remove(session, LeaveMode::by_refusal(refusal.code));
+        self.remove(session, LeaveMode::by_refusal(refusal.code), refusal.code.close_code());
         self.effects.push(Effect::Close { session, refusal });
     }
 

@@ -13,6 +13,7 @@ use crate::code::Refusal;
 use crate::flow::Flow;
 use crate::limits;
 use crate::log::{Budget, EventRange, Log, Replay};
+use crate::metrics;
 use crate::protocol::{self, RoomName, Seq, ServerFrame};
 use crate::session::SessionId;
 use crate::store::{Store, StoreError};
@@ -130,6 +131,9 @@ impl<S: Store> Room<S> {
                         flow.send(&frame.range);
                     }
                     joined.behind = (frame.range.last < live).then_some(frame.range.last);
+                    let EventRange { prev, last, .. } = frame.range;
+                    let events = last.get().saturating_sub(prev.get());
+                    self.count(&metrics::RECOVERED_EVENTS, "", events);
                     self.deliver(id, Rc::clone(&frame.text));
                 }
                 // The log has dropped the next events during the replay. A

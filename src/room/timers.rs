@@ -110,7 +110,7 @@ impl<S: Store> Room<S> {
     /// resumes.
     fn expire(&mut self, id: SessionId) {
         let refusal = token_expired();
-        self.remove(id, LeaveMode::by_refusal(refusal.code));
+        self.remove(id, LeaveMode::by_refusal(refusal.code), refusal.code.close_code());
         self.effects.push(Effect::Close { session: id, refusal });
     }
 

@@ -23,8 +23,8 @@ test("GET /healthz needs no token", async () => {
 describe("paths are exact", () => {
   const nowhere = [
     "/",
-    "/rooms",
     "/rooms/",
+    "/metrics/",
     "/rooms/r/",
     "/rooms/r/events/",
     "/rooms/r/state/",

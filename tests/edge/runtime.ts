@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { registerSecret, assertNoSecret } from "./secrets.ts";
 
@@ -214,7 +215,7 @@ export class Runtime {
   async databases(): Promise<string[]> {
     const files = await readdir(this.#storage, { recursive: true });
     const named = files.filter((file) => /[0-9a-f]{64}\.sqlite$/.test(file));
-    return named.map((file) => join(this.#storage, file));
+    return named.map((file) => join(this.#storage, file)).filter(isOfRoom);
   }
 
   /** Returns the resident memory of the process, in MB. */
@@ -281,6 +282,17 @@ export class Runtime {
     const first = await reader?.read();
     const text = new TextDecoder().decode(first?.value);
     if (text !== "opened") throw new Error(`opening ${sockets} sockets: ${answer.status} ${text}`);
+  }
+}
+
+/** Returns whether a SQLite file is of a room. The directory of rooms has the same class. */
+function isOfRoom(path: string): boolean {
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    const ofDirectory = "SELECT 1 FROM sqlite_master WHERE name = 'reports'";
+    return database.prepare(ofDirectory).get() === undefined;
+  } finally {
+    database.close();
   }
 }
 

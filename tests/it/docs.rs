@@ -6,13 +6,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use roomcast::code::Code;
+use roomcast::directory::DataPoint;
+use roomcast::metrics;
 use roomcast::settings::{RoomSettings, Settings};
 
 /// The page with the table of codes, and the columns of the table.
 pub const CODES: &str = "docs/codes.md";
 pub const CODES_COLUMNS: [&str; 5] = ["code", "HTTP", "close", "meaning", "what a client does"];
 
-const PAGES: [&str; 38] = [
+const PAGES: [&str; 39] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -39,6 +41,7 @@ const PAGES: [&str; 38] = [
     "docs/deploy.md",
     "docs/configure.md",
     "docs/monitor.md",
+    "docs/metrics.md",
     "docs/costs.md",
     "docs/data.md",
     "docs/torture.md",
@@ -100,6 +103,42 @@ fn documented_codes_match_the_code() {
         .map(|row| (code(&row[0])[0].clone(), row[1].parse().ok(), row[2].parse().ok()));
     let codes = Code::ALL.map(|code| (code.as_str().into(), code.http_status(), code.close_code()));
     assert_eq!(documented.collect::<Vec<_>>(), codes);
+}
+
+#[test]
+fn documented_metrics_match_the_code() {
+    let of_code = metrics::ALL.iter().filter(|metric| metric.starts_family());
+    let of_code = of_code.map(|metric| {
+        let name = metric.name.trim_end_matches("_bucket");
+        (format!("roomcast_{name}"), metric.label.to_owned())
+    });
+    let documented = rows_under("docs/metrics.md", &["metric", "label", "counts"]);
+    let documented = documented.iter().flat_map(|row| {
+        let label = code(&row[1]).pop().unwrap_or_default();
+        code(&row[0]).into_iter().map(move |name| (name, label.clone()))
+    });
+    let documented: Vec<(String, String)> = documented.collect();
+    assert_eq!(documented, of_code.collect::<Vec<_>>());
+
+    for page in ["docs/grafana.json", "docs/metrics.md"] {
+        for text in read(page).split("roomcast_").skip(1) {
+            let name: String = text.chars().take_while(|c| c.is_lowercase() || *c == '_').collect();
+            let is_known = documented.iter().any(|(known, _)| {
+                let rest = format!("roomcast_{name}");
+                rest.strip_prefix(known)
+                    .is_some_and(|part| ["", "_bucket", "_sum", "_count"].contains(&part))
+            });
+            assert!(is_known, "{page} names roomcast_{name}");
+        }
+    }
+
+    let doubles = rows_under("docs/metrics.md", &["double", "adds to"]);
+    let doubles: Vec<_> =
+        doubles.iter().map(|row| [&row[0], &row[1]].map(|cell| code(cell)[0].clone())).collect();
+    let of_code = DataPoint::COUNTS.iter().zip(3..);
+    let of_code =
+        of_code.map(|(metric, n)| [format!("double{n}"), format!("roomcast_{}", metric.name)]);
+    assert_eq!(doubles, of_code.collect::<Vec<_>>());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use roomcast::limits;
 use roomcast::protocol::{
     ClientFrame, PageQuery, Position, RoomName, Start, User, parse_publish, parse_publish_to_rooms,
 };
-use roomcast::room::{Effect, IfUnread, Input, Room};
+use roomcast::room::{Bridge, Effect, IfUnread, Input, Room};
 use roomcast::route::{Request, ResponseKind, Route};
 use roomcast::session::{Session, SessionId};
 use roomcast::settings::{RoomSettings, Settings};
@@ -346,7 +346,7 @@ proptest! {
                         false => Identity::anonymous(),
                     },
                     start: Start::parse(query).unwrap(),
-                    bridge_window_bytes: *window,
+                    bridge: Bridge { window_bytes: *window, ..Bridge::default() },
                 },
                 AnyInput::Text(text) => Input::Text { session, text },
                 AnyInput::Binary(bytes) => Input::Binary { session, bytes },
@@ -363,13 +363,13 @@ proptest! {
                     Input::Withheld { from: vec![session], if_unread: *if_unread }
                 }
                 AnyInput::Publish(body) => {
-                    Input::Request { by: by(), request: Request::Publish, body }
+                    Input::Request { by: by(), request: Request::Publish, body, takes_report: true }
                 }
                 AnyInput::Signal(body) => {
-                    Input::Request { by: by(), request: Request::Signal, body }
+                    Input::Request { by: by(), request: Request::Signal, body, takes_report: true }
                 }
                 AnyInput::Read(request) => {
-                    Input::Request { by: by(), request: request.clone(), body: "" }
+                    Input::Request { by: by(), request: request.clone(), body: "", takes_report: true }
                 }
                 AnyInput::ContinueReplay => Input::ContinueReplay,
                 AnyInput::Flush => Input::Flush,

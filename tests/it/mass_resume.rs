@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use roomcast::protocol::{RoomName, Start};
-use roomcast::room::{Effect, Input, Room};
+use roomcast::room::{Bridge, Effect, Input, Room};
 use roomcast::session::SessionId;
 use roomcast::settings::Settings;
 
@@ -95,7 +95,10 @@ fn resumes_from_one_position_share_one_text() {
     let mut room = Room::load(name, sim.settings, store, sim.now, 1).unwrap();
     let body = r#"{"events":[{"name":"n","data":1},{"name":"n","data":2}]}"#;
     let request = roomcast::route::Request::Publish;
-    room.handle(Input::Request { by: identity.clone(), request, body }, sim.now);
+    room.handle(
+        Input::Request { by: identity.clone(), request, body, takes_report: false },
+        sim.now,
+    );
 
     let mut texts: Vec<Rc<str>> = Vec::new();
     for session in 1..=1_000 {
@@ -103,7 +106,7 @@ fn resumes_from_one_position_share_one_text() {
             session: SessionId(session),
             identity: identity.clone(),
             start: Start::parse("last=1&flow=1").unwrap(),
-            bridge_window_bytes: None,
+            bridge: Bridge::default(),
         };
         for effect in room.handle(join, sim.now) {
             if let Effect::Send { text, .. } = effect

@@ -4,6 +4,7 @@
 use roomcast::auth::Identity;
 use roomcast::code::Code;
 use roomcast::limits;
+use roomcast::metrics;
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 
@@ -121,6 +122,19 @@ impl RandomRun {
             }
         }
         self.check_clients();
+        self.check_counts();
+    }
+
+    /// Checks that the directory has counted every frame that the room sent. A
+    /// killed process loses counts, and a clock that goes back reorders periods.
+    fn check_counts(&mut self) {
+        if self.sim.crashes > 0 || self.sim.clock_went_back {
+            return;
+        }
+        self.sim.advance(limits::REPORT_MS);
+        self.sim.http_get("");
+        let counted = self.sim.directory.sums().total(&metrics::SENT);
+        assert_eq!(counted, self.sim.frames_sent, "{}", self.sim.directory.sums().text());
     }
 
     fn step(&mut self) {

@@ -10,17 +10,19 @@ use std::rc::Rc;
 
 use roomcast::auth::{Identity, PublicRooms};
 use roomcast::code::{Code, Refusal};
+use roomcast::directory::Directory;
 use roomcast::limits;
 use roomcast::protocol::{RoomName, Start};
 use roomcast::publish_hook::PublishHook;
-use roomcast::room::{Answer, IfUnread, Input, Room};
+use roomcast::room::{Answer, Bridge, IfUnread, Input, Room};
 use roomcast::route::{Call, Request, ResponseKind, Route};
-use roomcast::session::SessionId;
+use roomcast::session::{SessionId, Transport};
 use roomcast::settings::Settings;
 use roomcast::time::Millis;
 use serde_json::Value;
 
 use crate::client::Client;
+use crate::directory::{MemoryReportStore, new_directory};
 use crate::memory_store::MemoryStore;
 use crate::tokens;
 
@@ -87,6 +89,19 @@ pub struct SimRuntime {
     alarm_queried: bool,
     /// End of the flush window, if one is open.
     pub flush_at: Option<Millis>,
+    /// The directory, which receives the room's reports.
+    pub directory: Directory<MemoryReportStore>,
+    /// Number of reports that the room sent to the directory itself.
+    pub reports_sent: u64,
+    /// End of the wait for the room's next report, if it waits.
+    pub report_at: Option<Millis>,
+    /// Whether requests come from a worker that delivers reports.
+    pub delivers_reports: bool,
+    /// Number of times that the process was killed.
+    pub crashes: u64,
+    pub clock_went_back: bool,
+    /// Number of frames for clients in all effects.
+    pub frames_sent: u64,
     verdicts: VecDeque<(SessionId, String)>,
     /// Point within the next input at which the process is killed, if any.
     pub crash_at_next_input: Option<CrashPoint>,
@@ -163,6 +178,13 @@ impl SimRuntime {
             sent_bytes: 0,
             queried_pings: None,
             alarm_queried: false,
+            directory: new_directory(),
+            reports_sent: 0,
+            report_at: None,
+            delivers_reports: true,
+            crashes: 0,
+            clock_went_back: false,
+            frames_sent: 0,
             verdicts: VecDeque::new(),
             crash_at_next_input: None,
         }
@@ -214,22 +236,17 @@ impl SimRuntime {
 
     /// Opens a socket, and drops the client's previous socket.
     pub fn connect(&mut self, name: &str, query: &str, identity: Identity) {
-        self.open_socket(name, query, identity, None);
+        self.open_socket(name, query, identity, Bridge::default());
     }
 
     /// Connects over a bridge's socket. At most `window` bytes of events are in
     /// flight.
     pub fn connect_bridge(&mut self, name: &str, query: &str, identity: Identity, window: u64) {
-        self.open_socket(name, query, identity, Some(window));
+        let bridge = Bridge { transport: Transport::Connection, window_bytes: Some(window) };
+        self.open_socket(name, query, identity, bridge);
     }
 
-    fn open_socket(
-        &mut self,
-        name: &str,
-        query: &str,
-        identity: Identity,
-        bridge_window_bytes: Option<u64>,
-    ) {
+    fn open_socket(&mut self, name: &str, query: &str, identity: Identity, bridge: Bridge) {
         self.drop_socket(name);
         self.sessions_ever += 1;
         let session = SessionId(self.sessions_ever);
@@ -246,7 +263,7 @@ impl SimRuntime {
         self.sockets.insert(session, socket);
         self.client(name).on_connect();
         let start = Start::parse(query).unwrap();
-        self.handle(Input::Join { session, identity, start, bridge_window_bytes });
+        self.handle(Input::Join { session, identity, start, bridge });
     }
 
     /// Sends a `seen` for all events that the client has received.
@@ -358,7 +375,8 @@ impl SimRuntime {
         let unanswered = || {
             Answer::Refused(Refusal::new(Code::Restarting, "the process died during the request"))
         };
-        self.handle(Input::Request { by, request, body }).unwrap_or_else(unanswered)
+        let takes_report = self.delivers_reports;
+        self.handle(Input::Request { by, request, body, takes_report }).unwrap_or_else(unanswered)
     }
 
     /// Returns the answer to a `GET` of a path of the room, such as `/state`.

@@ -25,7 +25,8 @@ use crate::code::{Code, Refusal};
 use crate::connection::{ByRoom, Connection, ConnectionEffect, ConnectionInput, RoomFrameKind};
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
-use crate::session::BridgeFrame;
+use crate::room;
+use crate::session::{BridgeFrame, Transport};
 
 /// The sockets of one connection. The listener of the client's socket owns this
 /// value, so the value lives as long as that socket.
@@ -155,8 +156,15 @@ impl Bridge {
         }
         self.arm();
         if let Some(verdict) = verdict {
-            self.handle(ConnectionInput::Verified(verdict));
+            self.handle_verdict(verdict);
         }
+    }
+
+    fn handle_verdict(self: &Rc<Self>, verdict: std::result::Result<Claims, Refusal>) {
+        if let Err(refusal) = &verdict {
+            self.rooms.count_refusal(refusal);
+        }
+        self.handle(ConnectionInput::Verified(verdict));
     }
 
     fn send(&self, text: &JsValue) {
@@ -177,7 +185,7 @@ impl Bridge {
             let bridge = Rc::clone(self);
             spawn_local(async move {
                 let verdict = verifier::claims(&bridge.config, &token).await;
-                bridge.handle(ConnectionInput::Verified(verdict));
+                bridge.handle_verdict(verdict);
             });
         }
         verdict
@@ -186,11 +194,14 @@ impl Bridge {
     fn open(self: &Rc<Self>, room: RoomName, identity: Identity, start: Start) {
         let bridge = Rc::clone(self);
         self.rooms.wait_until(async move {
-            let window = Some(limits::BRIDGE_WINDOW_BYTES);
+            let via = room::Bridge {
+                transport: Transport::Connection,
+                window_bytes: Some(limits::BRIDGE_WINDOW_BYTES),
+            };
             let on_event = Rc::new(on_room_event(Rc::downgrade(&bridge), room.clone()));
             match bridge
                 .rooms
-                .connect(&room, &identity, start, window, on_event, Some(&bridge.relay))
+                .connect(&room, &identity, start, via, on_event, Some(&bridge.relay))
                 .await
             {
                 Ok(socket) => match bridge.close_reason.get() {

@@ -23,6 +23,7 @@ use crate::auth::Identity;
 use crate::close_reason::CloseReason;
 use crate::pending::{PendingEffect, PendingInput, PendingSocket};
 use crate::protocol::{RoomName, Start};
+use crate::room::Bridge;
 
 /// The client's socket and the socket to the room. The listener of the client's
 /// socket owns this value, so the value lives as long as that socket.
@@ -123,6 +124,9 @@ impl Pending {
         let pending = Rc::clone(self);
         spawn_local(async move {
             let verdict = verifier::claims(&pending.config, &token).await;
+            if let Err(refusal) = &verdict {
+                pending.rooms.count_refusal(refusal);
+            }
             pending.handle(PendingInput::Verified(verdict));
         });
     }
@@ -134,7 +138,7 @@ impl Pending {
             let on_event = Rc::new(move |event| on_room_event(&weak, event));
             let opened = pending
                 .rooms
-                .connect(&pending.room, &identity, pending.start, None, on_event, None)
+                .connect(&pending.room, &identity, pending.start, Bridge::default(), on_event, None)
                 .await;
             match opened {
                 Ok(socket) => {

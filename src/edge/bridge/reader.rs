@@ -17,6 +17,8 @@ use crate::auth::Identity;
 use crate::close_reason::CloseReason;
 use crate::code::Refusal;
 use crate::protocol::{RoomName, Start};
+use crate::room::Bridge;
+use crate::session::Transport;
 use crate::sse::UnpacedBuffer;
 use crate::time::Millis;
 
@@ -36,7 +38,8 @@ impl Reader {
         room: &RoomName,
         identity: &Identity,
         start: Start,
-        window: u64,
+        transport: Transport,
+        window_bytes: u64,
     ) -> Result<Self, Refusal> {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let into = Rc::clone(&inbox);
@@ -44,7 +47,8 @@ impl Reader {
             into.borrow_mut().put(event);
             notify(&into);
         });
-        let socket = rooms.connect(room, identity, start, Some(window), on_event, None).await?;
+        let bridge = Bridge { transport, window_bytes: Some(window_bytes) };
+        let socket = rooms.connect(room, identity, start, bridge, on_event, None).await?;
         Ok(Self { socket, inbox })
     }
 

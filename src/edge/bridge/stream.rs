@@ -25,6 +25,7 @@ use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::{Begin, PING, Right, RoomName, StreamQuery};
+use crate::session::Transport;
 use crate::sse::{self, Stream, StreamStart};
 
 #[wasm_bindgen(module = "/src/edge/bridge/body.js")]
@@ -59,7 +60,7 @@ pub async fn stream(
         identity.check(Right::Presence)?;
     }
     let window = limits::BRIDGE_WINDOW_BYTES;
-    let reader = Reader::open(&rooms, &room, &identity, start, window).await?;
+    let reader = Reader::open(&rooms, &room, &identity, start, Transport::Sse, window).await?;
     if let Some(data) = &enter {
         reader.send(&format!(r#"{{"type":"enter","data":{data}}}"#));
     }

@@ -13,6 +13,8 @@ use super::refusal;
 use crate::auth::Identity;
 use crate::code::{Code, Refusal};
 use crate::protocol::{Begin, RoomFrame, RoomName, Start, Wait};
+use crate::route::RequestKind;
+use crate::session::Transport;
 
 /// The flow control window, in bytes. One event ends the wait, so the room need
 /// not send further events.
@@ -29,7 +31,7 @@ pub async fn long_poll(
 ) -> Result<Response, Refusal> {
     wait_for_event(&rooms, &room, &identity, wait).await?;
     let call = RoomCall { method: "GET", target: &target, identity: &identity };
-    let page = rooms.forward(&room, &call, &JsValue::UNDEFINED);
+    let page = rooms.forward(&room, RequestKind::Page, &call, &JsValue::UNDEFINED);
     let page = JsFuture::from(page).await.map_err(|cause| platform_error(cause.into()))?;
     Ok(page.unchecked_into())
 }
@@ -42,7 +44,7 @@ async fn wait_for_event(
 ) -> Result<(), Refusal> {
     let until = now().plus(ms);
     let start = Start { begin: Begin::Since(since), state: false, flow: true };
-    let reader = Reader::open(rooms, room, identity, start, WINDOW).await?;
+    let reader = Reader::open(rooms, room, identity, start, Transport::Poll, WINDOW).await?;
     loop {
         match reader.next_until(until).await {
             Some(ReaderEvent::Frame(frame)) => match RoomFrame::read(&frame) {

@@ -1,19 +1,21 @@
 //! Execution of the room's effects: frames to send, sockets to close, alarms,
 //! timers and verdicts.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 
+use js_sys::Array;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use worker::console_error;
 
 use super::super::config::Config;
 use super::super::{platform, verifier};
-use super::{LoadedRoom, Object};
+use super::{LoadedRoom, Object, Performed};
 use crate::auth::Claims;
 use crate::code::Refusal;
+use crate::directory::shard_of;
 use crate::protocol::RoomName;
-use crate::room::{Answer, Effect, Input};
+use crate::room::{Effect, Input};
 use crate::session::SessionId;
 
 impl Object {
@@ -102,6 +104,11 @@ impl Object {
             Effect::ScheduleFlush { after_ms } => {
                 self.later(after_ms, |object| object.handle_event(Input::Flush))
             }
+            Effect::SendReport { text } => self.send_report(&loaded.name, &text),
+            Effect::PassReport { text } => performed.report = Some(text),
+            Effect::ScheduleReport { after_ms } => {
+                self.later(after_ms, |object| object.handle_event(Input::Report))
+            }
             Effect::Unload => performed.unload = true,
             Effect::LogError { cause } => console_error!("{cause}"),
         }
@@ -135,18 +142,17 @@ impl Object {
         });
     }
 
+    /// Sends a report to the room's shard of the directory. Nothing waits for the
+    /// result.
+    fn send_report(&self, room: &RoomName, text: &str) {
+        let texts = Array::of1(&JsValue::from_str(text));
+        drop(platform::send_reports(&self.env, shard_of(room.as_str()), &texts));
+    }
+
     pub(super) fn later(self: &Rc<Self>, after_ms: u64, act: fn(&Rc<Self>)) {
         let object = Rc::clone(self);
         platform::set_timeout(after_ms, move || act(&object));
     }
-}
-
-/// The results of the performed effects.
-#[derive(Default)]
-pub(super) struct Performed {
-    inputs: VecDeque<Input<'static>>,
-    pub(super) answer: Option<Answer>,
-    pub(super) unload: bool,
 }
 
 /// Sends a text to sessions. If the socket of a session is dead, the session is

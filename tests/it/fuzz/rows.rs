@@ -5,7 +5,7 @@
 use roomcast::auth::Identity;
 use roomcast::limits;
 use roomcast::protocol::{PageQuery, RoomName, Seq, Start, User};
-use roomcast::room::{Answer, Effect, Input, Room};
+use roomcast::room::{Answer, Bridge, Effect, Input, Room};
 use roomcast::route::Request;
 use roomcast::session::{Session, SessionId};
 use roomcast::settings::Settings;
@@ -120,7 +120,7 @@ impl Damaged {
 
     fn request(&mut self, request: Request, body: &str) -> Option<Answer> {
         let by = self.admin.clone();
-        let effects = self.handle(Input::Request { by, request, body });
+        let effects = self.handle(Input::Request { by, request, body, takes_report: true });
         effects.into_iter().find_map(|effect| match effect {
             Effect::Answer(answer) => Some(answer),
             _ => None,
@@ -146,7 +146,7 @@ impl Damaged {
                 session,
                 identity,
                 start,
-                bridge_window_bytes: (seq > 4).then_some(20),
+                bridge: Bridge { window_bytes: (seq > 4).then_some(20), ..Bridge::default() },
             });
             self.finish_replay();
         }

@@ -4,7 +4,7 @@
 use roomcast::auth::Origins;
 use roomcast::auth::extract::{self, TokenSources};
 use roomcast::limits;
-use roomcast::protocol::{Pattern, Position, RoomName, Start};
+use roomcast::protocol::{Pattern, Position, RoomName, RoomsQuery, Start};
 use roomcast::route::{Call, ResponseKind, Route};
 use roomcast::settings::RoomSettings;
 
@@ -39,7 +39,8 @@ fn request(text: &str) {
                 check_room(&room);
                 check_start(query.start);
             }
-            Ok(Route::Health | Route::Connection | Route::PublishToRooms) => {}
+            Ok(Route::Rooms(query)) => assert_eq!(RoomsQuery::parse(&query.query()), Ok(query)),
+            Ok(Route::Health | Route::Metrics | Route::Connection | Route::PublishToRooms) => {}
             Err(refusal) => {
                 assert!(refusal.code.http_status().is_some() && refusal.message.len() < 2_000);
             }

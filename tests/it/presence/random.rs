@@ -306,6 +306,7 @@ impl RandomRun {
             self.sim.now = self.sim.now.max(at);
             match self.sim.flush_at {
                 Some(ends) if ends <= at => self.end_window(),
+                _ if self.sim.report_at.is_some_and(|ends| ends <= at) => self.sim.fire_report(),
                 _ => self.fire_alarm(),
             }
         }

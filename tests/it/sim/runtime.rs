@@ -21,15 +21,18 @@ impl SimRuntime {
     /// stay.
     ///
     /// Three things keep the room active: an open fetch to verify a token, the
-    /// timer of a batch window, and unsent frames of a socket. Other timers are
+    /// timer of a batch window, and unsent frames of a socket. The timer of a
+    /// report fires first. Other timers are
     /// cancelled, which is stricter than the real runtime. The room must do the
     /// work of a timer even if the timer is lost.
     pub fn hibernate(&mut self) {
+        self.fire_report();
         let is_all_sent = self.is_all_sent();
         if self.verdicts.is_empty() && self.broadcast_at.is_none() && is_all_sent {
             self.room = None;
             self.replay_scheduled = false;
             self.flush_at = None;
+            self.report_at = None;
         }
     }
 
@@ -41,10 +44,12 @@ impl SimRuntime {
     /// Kills the process. Stored rows stay, and every socket disconnects
     /// without a Close.
     pub fn crash(&mut self) {
+        self.crashes += 1;
         self.room = None;
         self.replay_scheduled = false;
         self.broadcast_at = None;
         self.flush_at = None;
+        self.report_at = None;
         self.sockets.clear();
         self.clients.values_mut().for_each(Client::on_disconnect);
         self.verdicts.clear();
@@ -59,6 +64,7 @@ impl SimRuntime {
             match (self.broadcast_at, self.flush_at) {
                 (Some(ends), _) if ends <= at => self.fire_broadcast(),
                 (_, Some(ends)) if ends <= at => self.fire_flush(),
+                _ if self.report_at.is_some_and(|ends| ends <= at) => self.fire_report(),
                 _ => self.fire_alarm(),
             }
         }
@@ -68,11 +74,12 @@ impl SimRuntime {
     /// Returns the time of the next timer or alarm.
     pub fn next_timer(&self) -> Option<Millis> {
         let alarm = self.alarm.map(|at| at.plus(self.alarm_delay_ms));
-        alarm.into_iter().chain(self.broadcast_at).chain(self.flush_at).min()
+        alarm.into_iter().chain(self.broadcast_at).chain(self.flush_at).chain(self.report_at).min()
     }
 
     /// Moves the clock without firing the alarm, so the alarm may be late.
     pub fn shift_clock(&mut self, ms: i64) {
+        self.clock_went_back |= ms < 0;
         self.now = match ms >= 0 {
             true => self.now.plus(ms.unsigned_abs()),
             false => self.now.minus(ms.unsigned_abs()),
@@ -84,8 +91,11 @@ impl SimRuntime {
         let (at, times) = self.last_alarm;
         self.last_alarm = (self.now, if at == self.now { times + 1 } else { 1 });
         assert!(self.last_alarm.1 < 10, "the alarm fires endlessly");
+        if self.hibernate_between_inputs {
+            self.hibernate();
+        }
         self.alarm = None;
-        self.handle(Input::Alarm);
+        self.handle_loaded(Input::Alarm);
     }
 
     /// Continues replays until none is scheduled.
@@ -127,6 +137,15 @@ impl SimRuntime {
         self.handle(Input::Flush);
     }
 
+    /// Ends the wait for a report, if the room waits.
+    pub fn fire_report(&mut self) {
+        if self.report_at.take().is_some() && self.room.is_some() {
+            let crash_point = self.crash_at_next_input.take();
+            self.handle_loaded(Input::Report);
+            self.crash_at_next_input = crash_point;
+        }
+    }
+
     pub fn continue_replay(&mut self) {
         self.replay_scheduled = false;
         self.handle(Input::ContinueReplay);
@@ -147,7 +166,11 @@ impl SimRuntime {
         // would cancel.
         let keeps_active = matches!(
             input,
-            Input::ContinueReplay | Input::Broadcast | Input::Flush | Input::Verified { .. }
+            Input::ContinueReplay
+                | Input::Broadcast
+                | Input::Flush
+                | Input::Report
+                | Input::Verified { .. }
         );
         if self.hibernate_between_inputs && !keeps_active {
             self.hibernate();
@@ -298,6 +321,7 @@ impl SimRuntime {
                 Some(cause) => Err(cause.clone()),
                 None => Room::load(name, self.settings, store, self.now, random)
                     .map(|room| room.with_publish_hook(self.publish_hook.clone()))
+                    .map(|room| room.with_reports(self.settings.directory))
                     .map_err(|cause| cause.to_string()),
             };
             match room {
@@ -327,7 +351,7 @@ impl SimRuntime {
         let (reading, from): (Vec<_>, Vec<_>) =
             to.into_iter().partition(|id| unsent(id) < self.max_unsent_bytes);
         for text in texts {
-            self.perform(Effect::Send { to: reading.clone(), text }, &mut None);
+            self.send_to(reading.clone(), &text);
         }
         if !from.is_empty() {
             self.skipped_sessions.extend(&from);
@@ -335,32 +359,37 @@ impl SimRuntime {
         }
     }
 
+    fn send_to(&mut self, to: Vec<SessionId>, text: &str) {
+        self.check_durable(text);
+        for session in to {
+            let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
+            let socket = socket.expect("the socket of a send is open");
+            let is_over = socket.deadline().is_some_and(|end| end <= self.now);
+            assert!(!is_over, "{}'s session has expired and is sent {text:.200}", socket.client);
+            self.sent_bytes += text.len();
+            if socket.reads_paused {
+                socket.unsent.push(text.to_string());
+            } else if !socket.half_open {
+                let client = self.clients.get_mut(&socket.client).unwrap();
+                client.receive(text, &socket.query);
+            }
+        }
+    }
+
     fn perform(&mut self, effect: Effect, answer: &mut Option<Answer>) {
         match effect {
             Effect::Send { to, text } => {
-                self.check_durable(&text);
-                for session in to {
-                    let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
-                    let socket = socket.expect("the socket of a send is open");
-                    let is_over = socket.deadline().is_some_and(|end| end <= self.now);
-                    assert!(
-                        !is_over,
-                        "{}'s session has expired and is sent {text:.200}",
-                        socket.client
-                    );
-                    self.sent_bytes += text.len();
-                    if socket.reads_paused {
-                        socket.unsent.push(text.to_string());
-                    } else if !socket.half_open {
-                        let client = self.clients.get_mut(&socket.client).unwrap();
-                        client.receive(&text, &socket.query);
-                    }
-                }
+                self.frames_sent += to.len() as u64;
+                self.send_to(to, &text);
             }
-            Effect::Offer { to, texts, if_unread } => self.send_to_readers(to, texts, if_unread),
+            Effect::Offer { to, texts, if_unread } => {
+                self.frames_sent += (to.len() * texts.len()) as u64;
+                self.send_to_readers(to, texts, if_unread);
+            }
             Effect::SaveAttachment { session, attachment } => {
-                let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closing);
-                let socket = socket.expect("the socket of a saved attachment is open");
+                // The peer may have closed the socket, and the room not know it yet.
+                let socket = self.sockets.get_mut(&session);
+                let socket = socket.expect("the socket of a saved attachment exists");
                 socket.attachment = Some(attachment);
             }
             Effect::Close { session, refusal } => {
@@ -397,11 +426,23 @@ impl SimRuntime {
                 assert!(!self.replay_scheduled, "one turn is scheduled at a time");
                 self.replay_scheduled = true;
             }
+            Effect::SendReport { text } => {
+                self.reports_sent += 1;
+                self.directory.record(&text, self.now).unwrap();
+            }
+            Effect::PassReport { text } => {
+                self.directory.record(&text, self.now).unwrap();
+            }
+            Effect::ScheduleReport { after_ms } => {
+                assert!(self.report_at.is_none(), "one report is scheduled at a time");
+                self.report_at = Some(self.now.plus(after_ms));
+            }
             Effect::Unload => {
                 self.room = None;
                 self.replay_scheduled = false;
                 self.broadcast_at = None;
                 self.flush_at = None;
+                self.report_at = None;
                 self.erasures += 1;
             }
             Effect::LogError { cause } => self.logged_errors.push(cause),
