@@ -128,11 +128,13 @@ pub struct Refusal {
     /// For `rate_limited`, the number of milliseconds after which a retry is
     /// accepted.
     pub retry_after_ms: Option<u64>,
+    /// For `method_not_allowed`, the methods that the path supports.
+    pub allowed_methods: &'static [&'static str],
 }
 
 impl Refusal {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retry_after_ms: None }
+        Self { code, message: message.into(), retry_after_ms: None, allowed_methods: &[] }
     }
 
     /// Names the part of the request that the refusal is about.
@@ -142,6 +144,11 @@ impl Refusal {
 
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(Code::BadRequest, message)
+    }
+
+    pub fn method_not_allowed(allowed_methods: &'static [&'static str]) -> Self {
+        let message = format!("this path supports {}", allowed_methods.join(" and "));
+        Self { allowed_methods, ..Self::new(Code::MethodNotAllowed, message) }
     }
 
     pub fn too_large(message: impl Into<String>) -> Self {

@@ -139,10 +139,7 @@ impl Route {
         };
         let call = |call| room.clone().map(|room| Self::Room { room, call }).ok_or_else(not_found);
         let request = |request| call(Call::Request(request));
-        let not_allowed = || {
-            let message = format!("this path supports {}", here.methods());
-            Refusal::new(Code::MethodNotAllowed, message)
-        };
+        let not_allowed = || Refusal::method_not_allowed(here.methods());
         if let ResponseKind::Socket = kind {
             return match here {
                 PathKind::Events => Ok(Self::Connection),
@@ -200,12 +197,12 @@ enum PathKind {
 }
 
 impl PathKind {
-    const fn methods(self) -> &'static str {
+    const fn methods(self) -> &'static [&'static str] {
         match self {
-            Self::Health | Self::Metrics | Self::Rooms | Self::RoomState => "GET",
-            Self::Events | Self::RoomSignals => "POST",
-            Self::Room | Self::RoomMembers => "GET and DELETE",
-            Self::RoomEvents => "GET and POST",
+            Self::Health | Self::Metrics | Self::Rooms | Self::RoomState => &["GET"],
+            Self::Events | Self::RoomSignals => &["POST"],
+            Self::Room | Self::RoomMembers => &["GET", "DELETE"],
+            Self::RoomEvents => &["GET", "POST"],
         }
     }
 }
@@ -326,23 +323,24 @@ mod tests {
     #[test]
     fn wrong_method_on_a_known_path_names_the_supported_methods() {
         for (path, methods) in [
-            ("/healthz", "GET"),
-            ("/metrics", "GET"),
-            ("/rooms", "GET"),
-            ("/events", "POST"),
-            ("/rooms/a", "GET and DELETE"),
-            ("/rooms/a/events", "GET and POST"),
-            ("/rooms/a/state", "GET"),
-            ("/rooms/a/signals", "POST"),
-            ("/rooms/a/members", "GET and DELETE"),
+            ("/healthz", &["GET"] as &[_]),
+            ("/metrics", &["GET"]),
+            ("/rooms", &["GET"]),
+            ("/events", &["POST"]),
+            ("/rooms/a", &["GET", "DELETE"]),
+            ("/rooms/a/events", &["GET", "POST"]),
+            ("/rooms/a/state", &["GET"]),
+            ("/rooms/a/signals", &["POST"]),
+            ("/rooms/a/members", &["GET", "DELETE"]),
         ] {
             for method in ["GET", "HEAD", "POST", "PUT", "DELETE"] {
                 match Route::parse(method, path, "user=alice", ResponseKind::Body) {
-                    Ok(_) => assert!(methods.contains(method), "{method} {path}"),
+                    Ok(_) => assert!(methods.contains(&method), "{method} {path}"),
                     Err(refusal) => {
-                        assert!(!methods.contains(method), "{method} {path}");
-                        assert_eq!(refusal.code, Code::MethodNotAllowed);
-                        assert_eq!(refusal.message, format!("this path supports {methods}"));
+                        assert!(!methods.contains(&method), "{method} {path}");
+                        assert_eq!(refusal, Refusal::method_not_allowed(methods));
+                        let message = format!("this path supports {}", methods.join(" and "));
+                        assert_eq!(refusal.message, message);
                     }
                 }
             }

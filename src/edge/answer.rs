@@ -66,7 +66,12 @@ pub fn plain_text(body: &str, content_type: &str) -> Result<Response> {
 }
 
 pub fn refused(refusal: &Refusal) -> Result<Response> {
-    AnswerParts::from(refusal).response()
+    let response = AnswerParts::from(refusal).response()?;
+    // RFC 9110 requires this header in an answer with status 405.
+    if !refusal.allowed_methods.is_empty() {
+        response.headers().set("allow", &refusal.allowed_methods.join(", "))?;
+    }
+    Ok(response)
 }
 
 /// Reports an error of the platform, and returns the error for the client. The

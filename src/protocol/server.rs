@@ -159,7 +159,7 @@ pub fn read_error(body: &str) -> Option<Refusal> {
     }
     let Body { error: Error { code, message, retry_after_ms } } =
         serde_json::from_str(body).ok()?;
-    Some(Refusal { code: Code::from_name(code)?, message, retry_after_ms })
+    Some(Refusal { retry_after_ms, ..Refusal::new(Code::from_name(code)?, message) })
 }
 
 /// Returns the body of the answer to a rejected HTTP request.
@@ -175,6 +175,6 @@ pub fn error_body(refusal: &Refusal) -> String {
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
     }
-    let Refusal { code, message, retry_after_ms } = refusal;
+    let Refusal { code, message, retry_after_ms, .. } = refusal;
     text(&Body { error: Error { code: code.as_str(), message, retry_after_ms: *retry_after_ms } })
 }

@@ -86,20 +86,30 @@ describe("paths are exact", () => {
 });
 
 describe("a method that the path does not support is answered with method_not_allowed", () => {
-  const others = {
-    "/healthz": ["POST", "PUT", "DELETE"],
-    "/events": ["PUT", "DELETE", "PATCH"],
-    "/rooms/r": ["POST", "PUT", "PATCH"],
-    "/rooms/r/events": ["PUT", "DELETE", "PATCH"],
-    "/rooms/r/state": ["POST", "PUT", "DELETE"],
+  const allowed = {
+    "/healthz": "GET",
+    "/events": "POST",
+    "/rooms/r": "GET, DELETE",
+    "/rooms/r/events": "GET, POST",
+    "/rooms/r/state": "GET",
+    "/rooms/r/signals": "POST",
+    "/rooms/r/members": "GET, DELETE",
   };
-  for (const [path, methods] of Object.entries(others)) {
-    for (const method of methods) {
-      test(`${method} ${path}`, async () => {
-        assertError(await send(method, path, { body: "{}" }), 405, "method_not_allowed");
+  for (const [path, methods] of Object.entries(allowed)) {
+    for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"]) {
+      if (methods.includes(method)) continue;
+      test(`${method} ${path}, and the header Allow lists the others`, async () => {
+        const answer = await send(method, path, { body: "{}" });
+        assertError(answer, 405, "method_not_allowed");
+        assert.equal(answer.headers.allow, methods);
       });
     }
   }
+
+  test("HEAD is no supported method", async () => {
+    const answer = await send("HEAD", "/healthz");
+    assert.deepEqual([answer.status, answer.headers.allow, answer.text], [405, "GET", ""]);
+  });
 });
 
 describe("a body", () => {
