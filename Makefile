@@ -16,7 +16,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client package demo template bench-test
+.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client package demo template bench-test openapi
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -25,7 +25,7 @@ help: ## List the commands
 dev: build demo/dist/index.html ## Serve with the demo on http://localhost:8787, rebuilding on change (PORT=8797 for another port)
 	@node tools/dev.ts $(PORT)
 
-test: check rust build edge client package demo template bench-test size ## Run every check and test, the quickest first
+test: check rust build openapi edge client package demo template bench-test size ## Run every check and test, the quickest first
 
 check: client/dist/index.js ## Check formatting, lints, types, structure and prose
 	cargo fmt --check
@@ -109,6 +109,9 @@ rust: setup
 
 edge: build client/dist/index.js
 	$(within) 1800 node --test --test-concurrency=2 --test-reporter=spec 'tests/edge/*.test.ts'
+
+openapi: build client/dist/index.js
+	$(within) 900 node --test --test-concurrency=1 --test-reporter=spec 'tests/openapi/*.test.ts'
 
 client: build
 	ROOMCAST_RUNTIME=workerd $(within) 1800 npm test --silent --workspace client

@@ -20,6 +20,7 @@ const PAGES: [&str; 39] = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/README.md",
+    "docs/openapi.yaml",
     "docs/quickstart.md",
     "docs/concepts.md",
     "docs/guides/chat.md",
