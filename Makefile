@@ -111,6 +111,7 @@ edge: build client/dist/index.js
 	$(within) 1800 node --test --test-concurrency=2 --test-reporter=spec 'tests/edge/*.test.ts'
 
 openapi: build client/dist/index.js
+	@node tools/languages.ts
 	$(within) 900 node --test --test-concurrency=1 --test-reporter=spec 'tests/openapi/*.test.ts'
 
 client: build

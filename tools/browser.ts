@@ -2,9 +2,9 @@
 //
 // Prints the path of a Chromium for the tests. Installs Debian's package for Chromium if there is
 // no Chromium and the user is root.
-import { execFileSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { installDebian } from "./apt.ts";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 const MACOS = [
@@ -19,7 +19,8 @@ const MACOS = [
 export async function browserPath(): Promise<string> {
   const chosen = process.env.CHROMIUM_PATH;
   if (chosen && !existsSync(chosen)) throw new Error(`CHROMIUM_PATH: ${chosen} does not exist`);
-  const found = chosen || installed() || (await fromPlaywright()) || (install() && installed());
+  const found =
+    chosen || installed() || (await fromPlaywright()) || (installDebian("chromium") && installed());
   if (found) return found;
   throw new Error(
     "no browser was found: install Chromium or Chrome, or set CHROMIUM_PATH, or skip the browser tests with SKIP_BROWSER=1",
@@ -36,24 +37,6 @@ function installed(): string | undefined {
 async function fromPlaywright(): Promise<string | undefined> {
   const { chromium } = await import("playwright-core");
   return [chromium.executablePath()].find(isExecutable);
-}
-
-/** Installs Debian's package for Chromium. Returns whether the installation succeeded. */
-function install(): boolean {
-  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return false;
-  console.error("Installing Debian's chromium for the tests");
-  const apt = (...args: string[]): Buffer =>
-    execFileSync("apt-get", ["--quiet=2", ...args], {
-      stdio: ["ignore", "ignore", "inherit"],
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    });
-  try {
-    apt("update");
-    apt("install", "--yes", "--no-install-recommends", "chromium");
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function isExecutable(path: string): boolean {
