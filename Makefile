@@ -31,6 +31,7 @@ check: client/dist/index.js ## Check formatting, lints, types, structure and pro
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo fmt --check --manifest-path tools/bindgen/Cargo.toml
+	cargo fmt --check --manifest-path examples/rust/Cargo.toml
 	prettier --check .
 	tsc
 	tsc --project client
@@ -112,7 +113,7 @@ edge: build client/dist/index.js
 
 openapi: build client/dist/index.js
 	@node tools/languages.ts
-	$(within) 900 node --test --test-concurrency=1 --test-reporter=spec 'tests/openapi/*.test.ts'
+	$(within) 900 node --test --test-concurrency=1 --test-reporter=spec 'tests/openapi/*.test.ts' 'examples/*.test.ts'
 
 client: build
 	ROOMCAST_RUNTIME=workerd $(within) 1800 npm test --silent --workspace client

@@ -1,6 +1,7 @@
 // node tools/languages.ts
 //
-// Installs schemathesis, which needs Python. `SKIP_PYTHON=1` skips it and its tests.
+// Installs the programs of other languages that tests need: schemathesis, which needs Python, and
+// PHP. `SKIP_PYTHON=1` and `SKIP_PHP=1` skip them and their tests.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -10,8 +11,16 @@ const root = resolve(import.meta.dirname, "..");
 const requirements = join(root, "tests/openapi/requirements.txt");
 const environment = join(root, ".tools/python");
 
-/** Value of `skip` for tests that need Python. */
+/** Values of `skip` for tests that need the language. */
 export const skipPython = process.env.SKIP_PYTHON === "1" && "SKIP_PYTHON=1";
+export const skipPhp = process.env.SKIP_PHP === "1" && "SKIP_PHP=1";
+
+/** Installs PHP if it is missing. Throws an error if that fails. */
+export function requirePhp(): void {
+  const works = () => succeeds("php", "--version");
+  if (works() || (installDebian("php-cli") && works())) return;
+  throw new Error("no PHP was found: install php-cli, or skip its tests with SKIP_PHP=1");
+}
 
 /**
  * Returns the path of Python in an environment that has the packages of
@@ -56,6 +65,7 @@ function succeeds(command: string, ...args: string[]): boolean {
 if (import.meta.main) {
   try {
     if (!skipPython) pythonPath();
+    if (!skipPhp) requirePhp();
   } catch (error) {
     console.error(`languages: ${(error as Error).message}`);
     process.exitCode = 1;

@@ -1,4 +1,4 @@
-// Reads the recipes for the pages that show them.
+// Reads the recipes and the examples for the pages that show them.
 import { readFileSync, readdirSync } from "node:fs";
 
 const repository = new URL("../../", import.meta.url);
@@ -9,8 +9,15 @@ export const PAGES = ["docs/concepts.md", ...guides.map((name) => `docs/guides/$
 
 export const fileOf = (path: string): URL => new URL(path, repository);
 
-/** Matches a recipe in a page: a comment with the recipe's path, and the code block below it. */
-export const PLACES = /<!-- (client\/recipes\/\S+\.(\w+)) -->\n(?:\n```\w+\n([^]*?)```\n)?/g;
+/** The same pages, and the page that shows the examples in several languages. */
+export const PAGES_WITH_EXAMPLES = [...PAGES, "docs/backends.md"];
+
+/**
+ * Matches a recipe or an example in a page: a comment with the path of the file, and the code block
+ * below it.
+ */
+export const PLACES =
+  /<!-- ((?:client\/recipes|examples)\/\S+\.(\w+)) -->\n(?:\n```\w+\n([^]*?)```\n)?/g;
 
 /**
  * Returns the recipe's code as an app needs it: without the extensions in its relative imports. Node

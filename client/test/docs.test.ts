@@ -1,8 +1,8 @@
-/** Compiles the code in the documentation, and compares its recipes with the tested recipes. */
+/** Compiles the code in the documentation, and compares its recipes and examples with the tested ones. */
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { it } from "node:test";
-import { codeOf, fileOf, PAGES, PLACES } from "../docs/recipes.ts";
+import { codeOf, fileOf, PAGES, PAGES_WITH_EXAMPLES, PLACES } from "../docs/recipes.ts";
 import { compilerIn } from "./compile.ts";
 
 const compile = compilerIn("docs");
@@ -53,8 +53,8 @@ for (const page of pages) {
 /** Each recipe, as the pages show it. */
 const shown: Record<string, string> = Object.assign({}, ...PAGES.map(recipesOf));
 
-it("shows the tested recipes", () => {
-  for (const page of PAGES) {
+it("shows the tested recipes and examples", () => {
+  for (const page of PAGES_WITH_EXAMPLES) {
     for (const [path, code] of Object.entries(recipesOf(page))) {
       assert.equal(code, codeOf(path), `${page}: run client/docs/embed.mjs`);
     }

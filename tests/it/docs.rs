@@ -14,12 +14,13 @@ use roomcast::settings::{RoomSettings, Settings};
 pub const CODES: &str = "docs/codes.md";
 pub const CODES_COLUMNS: [&str; 5] = ["code", "HTTP", "close", "meaning", "what a client does"];
 
-const PAGES: [&str; 39] = [
+const PAGES: [&str; 40] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/README.md",
+    "docs/backends.md",
     "docs/openapi.yaml",
     "docs/quickstart.md",
     "docs/concepts.md",
