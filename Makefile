@@ -16,7 +16,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client package demo template bench-test openapi
+.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client package demo template bench-test openapi cost
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -48,6 +48,9 @@ token: setup ## Print a token: make token ARGS='--user alice --room "shipments:*
 
 feed: client/dist/index.js ## Publish a week of real earthquakes to quakes:week of `make dev` (ARGS='--batch 100')
 	@node tools/feed.ts --url http://localhost:$(PORT) $(ARGS)
+
+cost: setup $(if $(findstring --measure,$(ARGS)),build) ## Print what a load costs in a month (ARGS='--rooms 10 --readers 100 --events 1/s', or ARGS=--measure)
+	@node tools/cost.ts $(ARGS)
 
 # Four tests run the cases, and one of them runs each case twice. Some
 # connections end before their 300 steps are over.

@@ -14,7 +14,7 @@ use roomcast::settings::{RoomSettings, Settings};
 pub const CODES: &str = "docs/codes.md";
 pub const CODES_COLUMNS: [&str; 5] = ["code", "HTTP", "close", "meaning", "what a client does"];
 
-const PAGES: [&str; 40] = [
+const PAGES: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -45,6 +45,7 @@ const PAGES: [&str; 40] = [
     "docs/monitor.md",
     "docs/metrics.md",
     "docs/costs.md",
+    "docs/plans.md",
     "docs/data.md",
     "docs/torture.md",
     "docs/benchmark.md",

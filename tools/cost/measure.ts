@@ -1,0 +1,185 @@
+/** Performs each action of `ACTIONS` on workerd, and counts its billed units. */
+import assert from "node:assert/strict";
+import { copyFile, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { Socket } from "../../tests/edge/client.ts";
+import { EventStream } from "../../tests/edge/event-stream.ts";
+import { Room, tokenOf } from "../../tests/edge/room.ts";
+import { Runtime } from "../../tests/edge/runtime.ts";
+import { ACTIONS, type ActionName, type Units, units } from "./units.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const TOKEN = tokenOf("alice", ["subscribe", "publish"]);
+const EVENT = { name: "n", data: 1 };
+const EVENT_WITH_ID = { ...EVENT, id: "a" };
+
+/** The number of frames and of earlier publishes in the actions that have several of them. */
+const FRAMES = 20;
+const EARLIER_PUBLISHES = 100;
+
+/**
+ * Prepares the room of an action, and returns the function that performs the action. Only the units
+ * of that function are counted.
+ */
+type Prepare = (room: Room) => Promise<() => Promise<unknown>>;
+
+const PREPARE: Record<ActionName, Prepare> = {
+  firstAccess: async (room) => () => room.stats(),
+  publish: publishing(EVENT),
+  batch: publishing({ events: Array(1_000).fill(EVENT) }),
+  publishWithId: publishing(EVENT_WITH_ID),
+  publishWithKey: publishing({ ...EVENT, key: "k" }),
+  async repeatedId(room) {
+    await room.publish(EVENT_WITH_ID);
+    return () => room.publish(EVENT_WITH_ID);
+  },
+  async delivery(room) {
+    await room.stats();
+    const sockets = await Promise.all(Array.from({ length: 10 }, () => openSocket(room)));
+    return async () => {
+      await room.publish(EVENT);
+      for (const socket of sockets) await socket.until("events");
+    };
+  },
+  async publishes(room) {
+    const socket = await openSocket(room);
+    return async () => {
+      for (let ref = 1; ref <= FRAMES; ref++)
+        socket.send({ type: "publish", ref: String(ref), ...EVENT });
+      await socket.until("ack", ({ ref }) => ref === String(FRAMES));
+    };
+  },
+  async signal(room) {
+    await room.stats();
+    return () => room.signal("s", 1);
+  },
+  async signals(room) {
+    const [sender, receiver] = [await openSocket(room), await openSocket(room)];
+    return async () => {
+      for (let data = 1; data <= FRAMES; data++) sender.send({ type: "signal", name: "s", data });
+      await receiver.until("signal", ({ data }) => data === FRAMES);
+    };
+  },
+  async firstSocket(room) {
+    await room.stats();
+    return () => openSocket(room);
+  },
+  async socket(room) {
+    await openSocket(room);
+    return () => openSocket(room);
+  },
+  connection: async (room) => () => openConnection(room.runtime),
+  async subscription(room) {
+    await openSocket(room);
+    const connection = await openConnection(room.runtime);
+    return async () => {
+      connection.send({ type: "subscribe", room: room.name });
+      await connection.until("welcome");
+    };
+  },
+  async stream(room) {
+    await openSocket(room);
+    return async () => {
+      const stream = await EventStream.open(`${room.url}/events`, { token: TOKEN });
+      await stream.waitForPosition();
+    };
+  },
+  async renewal(room) {
+    const socket = await openSocket(room);
+    return async () => {
+      socket.send({ type: "auth", token: TOKEN });
+      await socket.until("authorized");
+    };
+  },
+  async pings(room) {
+    const socket = await openSocket(room);
+    await room.runtime.evict(room.name);
+    return async () => {
+      for (let sent = 1; sent <= FRAMES; sent++) socket.send({ type: "ping" });
+      for (let received = 1; received <= FRAMES; received++) await socket.until("pong");
+    };
+  },
+  async wake(room) {
+    await publishEarlier(room);
+    await room.runtime.evict(room.name);
+    return () => room.stats();
+  },
+  async resume(room) {
+    const { epoch } = await room.stats();
+    await openSocket(room);
+    await publishEarlier(room);
+    await room.runtime.evict(room.name);
+    return async () => {
+      const socket = await openSocket(room, `since=${epoch}:0`);
+      await socket.until("events", ({ events }) => events.at(-1).seq === EARLIER_PUBLISHES);
+    };
+  },
+};
+
+/** Returns the units of each action, counted on workerd. */
+export async function measure(): Promise<Record<ActionName, Units>> {
+  const root = await meteredWorker();
+  const runtime = await Runtime.start({ root });
+  try {
+    const measured = {} as Record<ActionName, Units>;
+    for (const name of Object.keys(ACTIONS) as ActionName[]) {
+      const perform = await PREPARE[name](new Room(runtime, name));
+      const before = await countsOf(runtime, name);
+      await perform();
+      const after = await countsOf(runtime, name);
+      const entries = Object.entries(after) as [keyof Units, number][];
+      measured[name] = units(
+        Object.fromEntries(entries.map(([unit, count]) => [unit, count - (before[unit] ?? 0)])),
+      );
+    }
+    return measured;
+  } finally {
+    await runtime.stop();
+    await rm(root, { recursive: true });
+  }
+}
+
+/** Creates a directory with the built worker and `meter.js`, and returns its path. */
+async function meteredWorker(): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), "roomcast-meter-"));
+  await cp(join(ROOT, "build"), join(root, "build"), { recursive: true });
+  await copyFile(join(import.meta.dirname, "meter.js"), join(root, "build/meter.js"));
+  const wrangler = await readFile(join(ROOT, "wrangler.toml"), "utf8");
+  const metered = wrangler.replace('main = "build/index.js"', 'main = "build/meter.js"');
+  assert.notEqual(metered, wrangler);
+  await writeFile(join(root, "wrangler.toml"), metered);
+  return root;
+}
+
+/** Returns the counts of a room, together with those of the worker. */
+async function countsOf(runtime: Runtime, room: string): Promise<Partial<Units>> {
+  const answer = await fetch(`${runtime.url}/counts`);
+  const counts = (await answer.json()) as Record<string, Partial<Units>>;
+  return { ...counts[""], ...counts[room] };
+}
+
+/** Returns the preparation of a publish to a room that exists. */
+function publishing(body: object): Prepare {
+  return async (room) => {
+    await room.stats();
+    return () => room.publish(body);
+  };
+}
+
+async function publishEarlier(room: Room): Promise<void> {
+  for (let sent = 0; sent < EARLIER_PUBLISHES; sent++) await room.publish(EVENT);
+}
+
+/** Opens a socket to a room, and waits until it has joined. */
+async function openSocket(room: Room, query?: string): Promise<Socket> {
+  const socket = await Socket.open(`${room.url}/events`, { token: TOKEN, query });
+  await socket.until("welcome");
+  return socket;
+}
+
+async function openConnection(runtime: Runtime): Promise<Socket> {
+  const connection = await Socket.open(`${runtime.url}/events`, { token: TOKEN });
+  await connection.until("connected");
+  return connection;
+}
