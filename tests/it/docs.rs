@@ -46,6 +46,8 @@ const PAGES: &[&str] = &[
     "docs/metrics.md",
     "docs/costs.md",
     "docs/plans.md",
+    "docs/runbook.md",
+    "docs/secrets.md",
     "docs/data.md",
     "docs/torture.md",
     "docs/benchmark.md",

@@ -10,7 +10,7 @@ export interface UnitPrice {
 }
 
 /**
- * Prices of Cloudflare's paid plan in December 2026. Those of logs are valid from December 1.
+ * Prices of Cloudflare's paid plan in December 2026. Until November 30, logs have other prices.
  *
  * - https://developers.cloudflare.com/durable-objects/platform/pricing/
  * - https://developers.cloudflare.com/workers/platform/pricing/
