@@ -31,7 +31,7 @@ describe("docs/costs.md", () => {
   });
 
   test("has the output of each command that it shows", () => {
-    const commands = [...COSTS.matchAll(/^make cost ARGS='(--rooms|--readers.*)'$/gm)];
+    const commands = [...COSTS.matchAll(/^make cost ARGS='(.*)'$/gm)];
     assert(commands.length > 0);
     for (const [, options] of commands) {
       const report = loadReport(loadOf(options!));
@@ -50,14 +50,17 @@ describe("docs/costs.md", () => {
     }
   });
 
-  test("has alarms of an idle room that the calculator covers", () => {
-    const rows = [...COSTS.matchAll(/^\| tokens of (\d+) (\w+) \| (\d+) \|/gm)];
+  test("has alarms of an idle room that the calculator covers, and their price", () => {
+    const rows = [...COSTS.matchAll(/^\| tokens of (\d+) (\w+) \| (\d+) \| \$([\d.]+) \|$/gm)];
     assert.equal(rows.length, 5);
     const seconds: Record<string, number> = { day: 86_400, hour: 3_600, minutes: 60, minute: 60 };
-    for (const [row, count, unit, counted] of rows) {
+    const { rowsWritten, requests } = CLOUDFLARE.units;
+    const perAlarm = rowsWritten.dollars / rowsWritten.per + requests.dollars / requests.per;
+    for (const [row, count, unit, counted, dollars] of rows) {
       const tokenSeconds = Number(count) * (seconds[unit!] ?? 1);
       const computed = alarmsPerHour({ tokenSeconds, members: false });
       assert(computed >= Number(counted) && computed <= Number(counted) * 1.4 + 1, row);
+      assert.equal((Number(counted) * 720 * perAlarm).toFixed(2), Number(dollars).toFixed(2), row);
     }
   });
 });

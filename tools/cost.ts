@@ -9,7 +9,7 @@ import { actionTable, loadReport } from "./cost/report.ts";
 async function main(args: string[]): Promise<void> {
   if (args.length === 0 || args.includes("--help")) return console.log(USAGE);
   const load = parseLoad(args);
-  if (load) return console.log(loadReport(load));
+  if (load) return console.log(`${loadReport(load)}\n\nSources and assumptions: docs/costs.md`);
   const { measure } = await import("./cost/measure.ts");
   console.log(actionTable(await measure()));
 }

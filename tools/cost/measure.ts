@@ -98,6 +98,7 @@ const PREPARE: Record<ActionName, Prepare> = {
     return async () => {
       for (let sent = 1; sent <= FRAMES; sent++) socket.send({ type: "ping" });
       for (let received = 1; received <= FRAMES; received++) await socket.until("pong");
+      assert.equal(await room.runtime.evict(room.name), false, "the pings have woken the room");
     };
   },
   async wake(room) {

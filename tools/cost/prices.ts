@@ -45,9 +45,11 @@ export const FRAMES_PER_REQUEST = 20;
 
 /**
  * Plans of Pusher Channels as of 2026-05-08, from
- * https://github.com/api-evangelist/pusher/blob/main/plans/pusher-plans-pricing.yml, a transcript of
- * https://pusher.com/channels/pricing. Messages are the events that are published, and one for each
- * client that an event is delivered to: https://pusher.com/legal/quotas/.
+ * https://github.com/api-evangelist/pusher/blob/main/plans/pusher-plans-pricing.yml. That file is a
+ * transcript of https://pusher.com/channels/pricing, and was not compared with the page here.
+ * https://tako.sh/blog/self-hosted-pusher-alternative/ has the same prices of Sandbox, Startup and
+ * Business in April 2026. Messages are the events that are published, and one for each client that an
+ * event is delivered to: https://pusher.com/legal/quotas/.
  */
 export const PUSHER = {
   date: "2026-05-08",

@@ -96,7 +96,7 @@ const price = (dollars: number): string =>
 const amountOf = (amount: number): string =>
   amount.toLocaleString(
     "en",
-    amount >= 10 ? { maximumFractionDigits: 0 } : { maximumFractionDigits: 3 },
+    amount >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 3 },
   );
 
 function table(rows: string[][]): string {
