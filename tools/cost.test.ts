@@ -166,6 +166,18 @@ describe("other services", () => {
     assert.equal(offers("--readers 30001 --events 1/day")[0], undefined);
   });
 
+  test("a load within the limits of a free plan costs nothing", () => {
+    assert.deepEqual(offers("--readers 10 --events 100/day"), [0, 0, 0]);
+    assert.deepEqual(offers("--readers 201 --events 100/day"), [
+      49,
+      29 + 2.5 + 10,
+      29 + 201 * 0.05 + 9,
+    ]);
+    assert.equal(billOf(loadOf("--readers 10 --events 1/s")).fitsFreePlan, true);
+    assert.equal(billOf(loadOf("--readers 10 --events 2/s")).fitsFreePlan, false);
+    assert.equal(billOf(loadOf("--readers 10 --over stream")).fitsFreePlan, false);
+  });
+
   // https://ably.com/docs/platform/pricing/examples/realtime-dashboard: 100 patients, whose devices
   // publish 6 times a minute to 5 coordinators, 8 hours a day. Its 22 days are 5.87 hours of 30 days.
   test("Ably's price agrees with an example in Ably's docs", () => {

@@ -4,6 +4,7 @@ import {
   type BilledUnit,
   CLOUDFLARE,
   FRAMES_PER_REQUEST,
+  FREE_PLAN,
   LOG_RETENTION,
   ROOM_GIGABYTES,
   type UnitPrice,
@@ -31,6 +32,8 @@ export interface Bill {
   lines: Line[];
   /** Dollars a month, with the price of the plan. */
   dollars: number;
+  /** Whether the load is within the limits of the free plan. */
+  fitsFreePlan: boolean;
   /** Share of the time in which a room is busy. A room can't do more than 1. */
   roomBusy: number;
 }
@@ -87,7 +90,15 @@ export function billOf(load: Load): Bill {
     (sum, line) => sum + line.dollars,
     CLOUDFLARE.dollarsPerMonth,
   );
-  return { lines, dollars, roomBusy };
+  // An invocation may use 10 ms of CPU on the free plan, which a connection or a stream soon exceeds.
+  const fitsFreePlan = load.transport === "socket" && lines.every(isWithinFreePlan);
+  return { lines, dollars, fitsFreePlan, roomBusy };
+}
+
+function isWithinFreePlan({ unit, amount }: Line): boolean {
+  const limit = FREE_PLAN[unit];
+  if (limit === undefined) return true;
+  return "total" in limit ? amount <= limit.total : amount / DAYS_A_MONTH <= limit.perDay;
 }
 
 function billedUsage(usage: Usage): Usage {

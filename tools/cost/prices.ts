@@ -32,6 +32,17 @@ export const CLOUDFLARE = {
   },
 } as const satisfies { units: Record<string, UnitPrice> } & Record<string, unknown>;
 
+/** Limits of Cloudflare's free plan: units a day, and GB in total. The same pages name them. */
+export const FREE_PLAN: Partial<Record<BilledUnit, { perDay: number } | { total: number }>> = {
+  rowsWritten: { perDay: 100e3 },
+  rowsRead: { perDay: 5e6 },
+  requests: { perDay: 100e3 },
+  gigabyteSeconds: { perDay: 13e3 },
+  workerRequests: { perDay: 100e3 },
+  storedGigabytes: { total: 5 },
+  logGigabytes: { perDay: 0.5 },
+};
+
 export type BilledUnit = keyof typeof CLOUDFLARE.units;
 
 /** Memory that a room is billed for while it is active: 128 MB, whatever it uses. */
@@ -75,6 +86,8 @@ export const PUSHER = {
  */
 export const ABLY = {
   date: "2026-08-03",
+  /** The free package has no usage charges, but a maximum of messages a month. */
+  free: { connections: 200, channels: 200, messagesPerSecond: 500, messagesPerMonth: 6e6 },
   packages: [
     {
       name: "Standard",

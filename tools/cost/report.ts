@@ -70,11 +70,11 @@ function partsOf({ amount, parts }: Line): string {
   return shown.map((part) => `${part.part} ${amountOf(part.amount)}`).join(", ");
 }
 
-function offerTable({ dollars }: Bill, offers: Offer[]): string {
+function offerTable({ dollars, fitsFreePlan }: Bill, offers: Offer[]): string {
   const own = [
     "Roomcast, on Cloudflare",
-    price(dollars),
-    "paid plan: the table above",
+    price(fitsFreePlan ? 0 : dollars),
+    fitsFreePlan ? "free plan: the load is below its limits" : "paid plan: the table above",
     CLOUDFLARE.date,
   ];
   return table([

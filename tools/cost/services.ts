@@ -71,12 +71,13 @@ function ablyByUser(load: Load): Offer {
 function ably(load: Load, service: string, how: string, usage: Offer["dollars"] & {}): Offer {
   const { seconds } = monthOf(load);
   const messagesPerSecond = seconds === 0 ? 0 : messagesOf(load) / seconds;
-  const found = ABLY.packages.find(
-    ({ connections, channels, ...limits }) =>
-      load.sockets <= connections &&
-      load.rooms <= channels &&
-      messagesPerSecond <= limits.messagesPerSecond,
-  );
+  const allows = (limits: { connections: number; channels: number; messagesPerSecond: number }) =>
+    load.sockets <= limits.connections &&
+    load.rooms <= limits.channels &&
+    messagesPerSecond <= limits.messagesPerSecond;
+  if (allows(ABLY.free) && messagesOf(load) <= ABLY.free.messagesPerMonth)
+    return { service, how: "Free", dollars: { lowest: 0, list: 0 }, date: ABLY.date };
+  const found = ABLY.packages.find(allows);
   return {
     service,
     how: `${found?.name ?? "more than the largest package with a list price"}: ${how}`,
