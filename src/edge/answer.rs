@@ -62,6 +62,7 @@ pub fn json(body: String) -> Result<Response> {
 pub fn plain_text(body: &str, content_type: &str) -> Result<Response> {
     let response = Response::new_with_opt_str(Some(body))?;
     response.headers().set("content-type", content_type)?;
+    response.headers().set("cache-control", "no-store")?;
     Ok(response)
 }
 

@@ -215,7 +215,7 @@ impl RoomsQuery {
                 limits::ROOM_NAME
             )));
         }
-        let after = value(query, "cursor")?.filter(|cursor| !cursor.is_empty());
+        let after = value(query, "cursor")?;
         let after = after.map(|cursor| RoomName::parse(&cursor)).transpose().map_err(|_| {
             Refusal::bad_request("`cursor` must be the `cursor` of an earlier answer")
         })?;
@@ -232,11 +232,10 @@ impl RoomsQuery {
 
     /// Returns these parameters as a query, which [`RoomsQuery::parse`] parses.
     pub fn query(&self) -> String {
-        let cursor = self.after.as_ref().map_or("", RoomName::as_str);
-        form_urlencoded::Serializer::new(String::new())
+        let cursor = self.after.iter().map(|room| ("cursor", room.as_str()));
+        form_urlencoded::Serializer::new(format!("limit={}", self.limit))
             .append_pair("prefix", &self.prefix)
-            .append_pair("cursor", cursor)
-            .append_pair("limit", &self.limit.to_string())
+            .extend_pairs(cursor)
             .finish()
     }
 }

@@ -152,11 +152,11 @@ describe("the directory", { concurrency: true }, () => {
       assert.equal(answer.status, 200);
     }
     const listed: string[] = [];
-    let cursor: string | undefined = "";
-    while (cursor !== undefined) {
-      const page: any = await list(runtime, `prefix=r:&limit=300&cursor=${cursor}`);
+    let query: string | undefined = "prefix=r:&limit=300";
+    while (query !== undefined) {
+      const page: any = await list(runtime, query);
       listed.push(...page.rooms.map(({ room }: { room: string }) => room));
-      cursor = page.cursor;
+      query = page.cursor && `prefix=r:&limit=300&cursor=${page.cursor}`;
     }
     assert.deepEqual(listed, events.map(({ room }) => room).sort());
   });

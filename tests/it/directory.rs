@@ -209,6 +209,7 @@ fn invalid_query_of_rooms_is_rejected() {
         ("limit=0", "`limit` must be 1 to 1000"),
         ("limit=1001", "`limit` must be 1 to 1000"),
         ("cursor=%20", "`cursor`"),
+        ("cursor=", "`cursor`"),
     ] {
         let refusal = RoomsQuery::parse(query).unwrap_err();
         assert!(refusal.message.contains(named), "{query}: {}", refusal.message);

@@ -98,6 +98,8 @@ test("the numbers are those of the limits", () => {
     "PublishAnswer.seqs.maxItems": "EVENTS_IN_A_PUBLISH",
     "PublishResults.rooms.maxItems": "ROOMS_IN_A_PUBLISH",
     "PageAnswer.events.maxItems": "PAGE_EVENTS",
+    "RoomsAnswer.rooms.maxItems": "LISTED_ROOMS",
+    "prefix.maxLength": "ROOM_NAME",
     "last.maximum": "SAFE_INTEGER",
     "limit.maximum": "PAGE_EVENTS",
     "limit.default": "PAGE_EVENTS_DEFAULT",

@@ -152,7 +152,16 @@ function actions(load: Load, month: Month): Usage[] {
     ...usageOf("renewed tokens", ACTIONS.renewal.units, renewals),
     { unit: "frames", part: "`seen`", amount: seen },
     ...usageOf("signals", ACTIONS.signals.units, signals / ACTIONS.signals.units.frames),
+    ...usageOf("reports", ACTIONS.report.units, reports(load, month)),
   ];
+}
+
+/** Returns the reports of rooms to the directory, without those of first and last sessions. */
+function reports(load: Load, month: Month): number {
+  if (!load.directory) return 0;
+  const inputsPerSecond = load.publishesPerSecond + load.signalsPerSecond;
+  const perSecond = Math.min(inputsPerSecond, 1_000 / LIMITS.REPORT_MS);
+  return load.rooms * month.seconds * perSecond;
 }
 
 function connects(load: Load, month: Month): Usage[] {

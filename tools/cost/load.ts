@@ -33,6 +33,8 @@ export interface Load {
   tokenSeconds: number;
   /** Publishes that each room retains: the setting `retained_appends`. */
   retained: number;
+  /** Whether rooms report to the directory: the setting `directory`. */
+  directory: boolean;
   /** Whether Cloudflare logs each request and each frame: `invocation_logs`. */
   invocationLogs: boolean;
   /** Bytes of such a log event. */
@@ -57,6 +59,7 @@ export const USAGE = `make cost ARGS='--rooms 10 --readers 100 --events 1/s'
   --connects 1           how often each client connects, a day
   --tokens 1h            lifetime of a token: 10s, 5min, 1h, 1day
   --retained 1000        publishes that each room retains
+  --no-directory         the setting \`directory\` is off
   --invocation-logs      Cloudflare logs each request and frame
   --log-bytes 1000       bytes of such a log event: an assumption, Cloudflare names no size
   --measure              performs each action on workerd, and prints its billed units`;
@@ -83,6 +86,7 @@ export function parseLoad(args: string[]): Load | undefined {
       connects: { type: "string", default: "1" },
       tokens: { type: "string", default: "1h" },
       retained: { type: "string", default: "1000" },
+      "no-directory": { type: "boolean", default: false },
       "invocation-logs": { type: "boolean", default: false },
       "log-bytes": { type: "string", default: "1000" },
       measure: { type: "boolean", default: false },
@@ -107,6 +111,7 @@ export function parseLoad(args: string[]): Load | undefined {
     connectsPerDay: number("--connects", values.connects),
     tokenSeconds: duration("--tokens", values.tokens),
     retained: number("--retained", values.retained),
+    directory: !values["no-directory"],
     invocationLogs: values["invocation-logs"],
     logBytes: number("--log-bytes", values["log-bytes"]),
   };

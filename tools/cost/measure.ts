@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { copyFile, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Socket } from "../../tests/edge/client.ts";
 import { EventStream } from "../../tests/edge/event-stream.ts";
 import { Room, tokenOf } from "../../tests/edge/room.ts";
@@ -24,7 +25,7 @@ const EARLIER_PUBLISHES = 100;
  */
 type Prepare = (room: Room) => Promise<() => Promise<unknown>>;
 
-const PREPARE: Record<ActionName, Prepare> = {
+const PREPARE: Record<Exclude<ActionName, "report">, Prepare> = {
   firstAccess: async (room) => () => room.stats(),
   publish: publishing(EVENT),
   batch: publishing({ events: Array(1_000).fill(EVENT) }),
@@ -124,21 +125,53 @@ export async function measure(): Promise<Record<ActionName, Units>> {
   const runtime = await Runtime.start({ root });
   try {
     const measured = {} as Record<ActionName, Units>;
-    for (const name of Object.keys(ACTIONS) as ActionName[]) {
+    for (const name of Object.keys(PREPARE) as (keyof typeof PREPARE)[]) {
       const perform = await PREPARE[name](new Room(runtime, name));
       const before = await countsOf(runtime, name);
       await perform();
       const after = await countsOf(runtime, name);
-      const entries = Object.entries(after) as [keyof Units, number][];
-      measured[name] = units(
-        Object.fromEntries(entries.map(([unit, count]) => [unit, count - (before[unit] ?? 0)])),
-      );
+      measured[name] = difference(before, after);
     }
-    return measured;
+    return { ...measured, report: await measureReport(root) };
   } finally {
     await runtime.stop();
     await rm(root, { recursive: true });
   }
+}
+
+/** Returns the units of a report, which the room sends when its first session joins. */
+async function measureReport(root: string): Promise<Units> {
+  const runtime = await Runtime.start({ root });
+  try {
+    const room = new Room(runtime, "r");
+    const socket = await openSocket(room);
+    // The first report to a shard also creates its table.
+    const created = await directoryCounts(runtime, 1);
+    socket.close();
+    const before = await directoryCounts(runtime, created.requests! + 1);
+    await openSocket(room);
+    return difference(before, await directoryCounts(runtime, before.requests! + 1));
+  } finally {
+    await runtime.stop();
+  }
+}
+
+/** Waits until the directory has received this number of requests, and returns its counts. */
+async function directoryCounts(runtime: Runtime, requests: number): Promise<Partial<Units>> {
+  for (;;) {
+    const counts = await (await fetch(`${runtime.url}/counts`)).json();
+    const shards = Object.entries(counts as Record<string, Partial<Units>>);
+    const [, of] = shards.find(([room]) => room.startsWith("directory/")) ?? [];
+    if (of?.requests === requests) return of;
+    await sleep(20);
+  }
+}
+
+function difference(before: Partial<Units>, after: Partial<Units>): Units {
+  const entries = Object.entries(after) as [keyof Units, number][];
+  return units(
+    Object.fromEntries(entries.map(([unit, count]) => [unit, count - (before[unit] ?? 0)])),
+  );
 }
 
 /** Creates a directory with the built worker and `meter.js`, and returns its path. */

@@ -38,9 +38,14 @@ export class RoomObject extends Room {
     return super.fetch(request);
   }
 
-  request(text, body) {
+  request(...call) {
     count(this.#name, "requests");
-    return super.request(text, body);
+    return super.request(...call);
+  }
+
+  record(reports) {
+    count(this.#name, "requests");
+    return super.record(reports);
   }
 
   alarm() {

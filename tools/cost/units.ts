@@ -90,6 +90,11 @@ export const ACTIONS = {
     what: "a socket that wakes the room, and resumes 100 publishes",
     units: overHttp({ rowsRead: 138 }),
   },
+  // reporting.rs: active_room_reports_at_most_once_in_ten_seconds
+  report: {
+    what: "a report to the directory, at most one in 10 s",
+    units: units({ rowsWritten: 1, rowsRead: 1, requests: 1 }),
+  },
 } as const satisfies Record<string, Action>;
 
 export type ActionName = keyof typeof ACTIONS;
@@ -126,5 +131,7 @@ export const LIMITS = {
   /** Events within this time, and the time that sending takes, share a frame. */
   FRAME_WINDOW_MS: 10,
   SENDS_PER_MS: 30,
+  /** A room that is active reports to the directory once in this time. */
+  REPORT_MS: 10_000,
   RETAINED_MS: 259_200_000,
 };
