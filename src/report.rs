@@ -24,7 +24,7 @@ pub struct Report {
     /// The room at the time of the report. `None` for an isolate, and for a
     /// room that was erased.
     pub room: Option<RoomReport>,
-    /// What the reporter counted in this period.
+    /// The counts of this period.
     pub counts: Sums,
 }
 

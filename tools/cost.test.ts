@@ -109,19 +109,34 @@ describe("the calculator", () => {
   test("counts rows for publishes and keys, for any number of events and readers", () => {
     const perDay = 30 * 86_400;
     const rest = lineOf("--events 0/s", "rowsWritten")[0];
-    assert.equal(lineOf("--events 1/s --keys 2", "rowsWritten")[0], 3 * perDay + rest);
-    assert.equal(lineOf("--events 1/s --batch 100", "rowsWritten")[0], perDay + rest);
-    assert.equal(lineOf("--events 1/s --readers 5000", "rowsWritten")[0], perDay + rest);
+    const rows = (options: string) => lineOf(`${options} --no-directory`, "rowsWritten")[0];
+    assert.equal(rows("--events 1/s --keys 2"), 3 * perDay + rest);
+    assert.equal(rows("--events 1/s --batch 100"), perDay + rest);
+    assert.equal(rows("--events 1/s --readers 5000"), perDay + rest);
+  });
+
+  test("counts a report in 10 s while a room is active", () => {
+    for (const [events, reports] of [
+      ["10/s", 259_200],
+      ["1/s", 259_200],
+      ["1/min", 43_200],
+      ["0/s", 0],
+    ] as const) {
+      for (const unit of ["rowsWritten", "requests"] as const) {
+        const [without] = lineOf(`--events ${events} --no-directory`, unit);
+        assert.equal(lineOf(`--events ${events}`, unit)[0] - without, reports, events);
+      }
+    }
   });
 
   test("bills only units beyond the included amount", () => {
-    const [rows, dollars] = lineOf("--readers 0 --events 20/s", "rowsWritten");
+    const [rows, dollars] = lineOf("--readers 0 --events 20/s --no-directory", "rowsWritten");
     assert.deepEqual([rows, dollars], [51_840_004, 1.84]);
-    assert.equal(lineOf("--readers 0 --events 19/s", "rowsWritten")[1], 0);
+    assert.equal(lineOf("--readers 0 --events 19/s --no-directory", "rowsWritten")[1], 0);
   });
 
   test("counts 20 frames of a socket as one request, and each as a line of the log", () => {
-    const options = "--readers 0 --events 20/s --by socket";
+    const options = "--readers 0 --events 20/s --by socket --no-directory";
     assert.equal(lineOf(options, "requests")[0], 51_840_000 / 20 + 2);
     assert.equal(lineOf(options, "workerRequests")[0], 1);
     assert.equal(lineOf(options, "logGigabytes")[0], 0);

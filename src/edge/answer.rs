@@ -2,9 +2,9 @@
 
 use wasm_bindgen::JsValue;
 use worker::web_sys::Response;
-use worker::{Error, Result, WebSocket, WebSocketPair, console_error};
+use worker::{Error, Result, WebSocket, WebSocketPair};
 
-use super::platform;
+use super::{log, platform};
 use crate::auth::Origins;
 use crate::code::{Code, Refusal};
 use crate::protocol::error_body;
@@ -79,7 +79,7 @@ pub fn refused(refusal: &Refusal) -> Result<Response> {
 /// cause is written to the operator's log. The client receives only the code
 /// `internal`, which says that the client did not cause the error.
 pub fn platform_error(cause: Error) -> Refusal {
-    console_error!("{cause}");
+    log::error("platform_failed", &[("cause", &cause.to_string())]);
     internal_error()
 }
 

@@ -3,9 +3,10 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use worker::{Env, console_error};
+use worker::Env;
 
 use super::hooks::Hooks;
+use super::log::{self, Level};
 use super::platform::variable;
 use crate::auth::{GrantRules, Keys, KeysUrl, Origins, Policy, PublicRooms, Verifier};
 use crate::settings::RoomSettings;
@@ -34,12 +35,15 @@ pub fn config(env: &Env) -> Result<Rc<Config>, String> {
 
 impl Config {
     fn read(env: &Env) -> Result<Self, String> {
+        if let Some(level) = variable(env, "LOG_LEVEL") {
+            log::set_level(Level::parse(&level)?);
+        }
         let hooks = Hooks::read(env);
         let keys =
             Keys::new(variable(env, "JWT_SECRET").as_deref(), variable(env, "JWT_JWKS").as_deref())
                 .map_err(|wrong| wrong.to_string())?;
         for skipped in keys.skipped() {
-            console_error!("JWT_JWKS: {skipped}");
+            log::error("key_skipped", &[("of", "JWT_JWKS"), ("cause", &skipped.to_string())]);
         }
         let jwks_url = variable(env, "JWKS_URL").map(|url| KeysUrl::parse(&url)).transpose()?;
         if keys.is_empty() && jwks_url.is_none() && !hooks.authenticates() {

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::worker_sys::DurableObjectState;
-use worker::{Env, State, console_error};
+use worker::{Env, State};
 
+use super::log;
 use super::platform::{self, now};
 use super::report_store::SqlReportStore;
 use crate::directory::{DataPoint, Directory};
@@ -67,6 +68,8 @@ impl DirectoryObject {
                 .and_then(|store| Directory::load(store, now()))
                 .and_then(|directory| act(slot.insert(directory))),
         };
-        result.inspect_err(|cause| console_error!("directory: {cause}")).ok()
+        let failed =
+            |cause: &StoreError| log::error("directory_failed", &[("cause", &cause.to_string())]);
+        result.inspect_err(failed).ok()
     }
 }

@@ -5,6 +5,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import * as wasm from "wasm";
+import { log } from "./log.js";
 
 /** The Rust side changes this object: a panic sets `criticalError`, a start changes `instanceId`. */
 const state = wasm.__worker_init_state();
@@ -23,7 +24,7 @@ function liveInstance() {
   call(wasm.doNothing);
   if (current !== state.instanceId) {
     current = state.instanceId;
-    console.error("The WebAssembly trapped and was started again.");
+    log("error", "wasm_restarted", { cause: "the WebAssembly trapped" });
   }
   return current;
 }

@@ -11,9 +11,10 @@ use js_sys::{Function, Promise, Reflect, Symbol};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
+use worker::Env;
 use worker::web_sys::{Headers, Request, RequestInit};
-use worker::{Env, console_error};
 
+use super::log;
 use super::platform::now;
 use super::timer::sleep;
 use crate::auth::{Claims, TokenError, check_form};
@@ -162,7 +163,7 @@ impl Hooks {
 /// Writes the cause to the operator's log. The client receives only the code
 /// `internal`.
 fn failed(cause: &str) -> Refusal {
-    console_error!("authenticate: {cause}");
+    log::error("authenticate_failed", &[("cause", cause)]);
     Refusal::new(Code::Internal, "the user can't be authenticated now; try again")
 }
 

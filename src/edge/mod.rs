@@ -7,6 +7,7 @@ mod config;
 mod directory_object;
 mod hooks;
 mod inbox;
+mod log;
 mod platform;
 mod report_store;
 mod reports;

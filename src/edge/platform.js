@@ -1,3 +1,5 @@
+import { log } from "./log.js";
+
 /** Headers of a JSON body. All responses share this object, because creating it costs 3 µs. */
 const JSON_HEADERS = new Headers({
   "content-type": "application/json",
@@ -10,6 +12,7 @@ const IDENTITY = "roomcast-identity";
 const BRIDGE = "roomcast-bridge";
 const TRANSPORT = "roomcast-transport";
 const SUBPROTOCOLS = "sec-websocket-protocol";
+const REQUEST_ID = "x-request-id";
 
 /**
  * Sends an upgrade to a room, and resolves with the room's response. The request has only the
@@ -93,7 +96,7 @@ export async function forward(
     observe?.(env, context, kind, tookMs, isLimited, bytesOf(sent), bytes, report);
     return response(status, body, retryAfter);
   } catch (cause) {
-    console.error(String(cause));
+    log("error", "room_unreachable", { room, cause: String(cause) });
     return response(500, unreachable);
   }
 }
@@ -114,7 +117,7 @@ export async function sendReports({ ROOMS }, shard, reports) {
     try {
       return await ROOMS.getByName(`directory/${shard}`).record(reports);
     } catch (cause) {
-      if (waitMs === 0) console.error(`reports to the directory were lost: ${cause}`);
+      if (waitMs === 0) log("error", "reports_lost", { shard, cause: String(cause) });
       else await scheduler.wait(waitMs);
     }
   }
@@ -124,6 +127,28 @@ export async function sendReports({ ROOMS }, shard, reports) {
 export function readDirectory({ ROOMS }, shards, query) {
   const stubs = Array.from({ length: shards }, (_, shard) => ROOMS.getByName(`directory/${shard}`));
   return Promise.all(stubs.map((stub) => (query === undefined ? stub.sums() : stub.rooms(query))));
+}
+
+/**
+ * Logs an answer whose status is at least `minStatus`, and adds the id of the request to it, so that
+ * its line can be found. A refused upgrade has its status and its code in `refusedStatus` and
+ * `refusedCode`, because its answer has status 101.
+ */
+export async function logAnswer(responding, request, minStatus, refusedStatus, refusedCode) {
+  const start = Date.now();
+  const response = await responding;
+  const status = refusedStatus ?? response.status;
+  if (status < minStatus) return response;
+  const level = status >= 500 ? "error" : status >= 400 ? "warn" : "info";
+  // Cloudflare's own id of the request, which its answer has too.
+  const id = request.headers.get("cf-ray") ?? crypto.randomUUID();
+  const { method, url } = request;
+  // The query may contain a token.
+  const path = new URL(url).pathname;
+  const ms = Date.now() - start;
+  log(level, "request", { request: id, method, path, status, code: refusedCode, ms });
+  if (response.status !== 101) response.headers.set(REQUEST_ID, id);
+  return response;
 }
 
 /** Longest index of a data point in bytes. */
@@ -149,7 +174,7 @@ export async function addCors(responding, origin, credentials) {
   const { headers } = response;
   headers.set("access-control-allow-origin", origin);
   headers.append("vary", "origin");
-  headers.set("access-control-expose-headers", "retry-after");
+  headers.set("access-control-expose-headers", `retry-after, allow, ${REQUEST_ID}`);
   if (credentials) headers.set("access-control-allow-credentials", "true");
   return response;
 }

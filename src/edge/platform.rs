@@ -95,6 +95,17 @@ extern "C" {
     #[wasm_bindgen(js_name = readDirectory)]
     pub fn read_directory(env: &Env, shards: u32, query: Option<&str>) -> Promise;
 
+    /// Waits for an answer, and logs it if its status is at least `min_status`.
+    /// The promise resolves to the answer with the id of the request.
+    #[wasm_bindgen(js_name = logAnswer)]
+    pub fn log_answer(
+        responding: &JsValue,
+        request: &Request,
+        min_status: u16,
+        refused_status: Option<u16>,
+        refused_code: Option<&str>,
+    ) -> Promise;
+
     /// Writes a data point to Workers Analytics Engine, if the binding
     /// `ANALYTICS` is set.
     #[wasm_bindgen(js_name = writeDataPoint)]

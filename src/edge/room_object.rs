@@ -17,7 +17,7 @@ use worker::web_sys::{Request, Response, WebSocket as RawSocket};
 use worker::worker_sys::DurableObjectState;
 use worker::{
     Env, Result, State, WebSocket, WebSocketIncomingMessage, WebSocketPair,
-    WebSocketRequestResponsePair, console_error,
+    WebSocketRequestResponsePair,
 };
 
 use super::config::{Config, config};
@@ -25,7 +25,7 @@ use super::inbox::{Answered, Flush, Inbox, QueuedInput, Reply};
 use super::request::{ReceivedRequest, ReceivedUpgrade};
 use super::sockets::Sockets;
 use super::sql_store::SqlStore;
-use super::{answer, platform};
+use super::{answer, log, platform};
 use crate::code::{Code, Refusal};
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName};
@@ -72,7 +72,7 @@ impl RoomObject {
         // The runtime answers pings without loading the object.
         match WebSocketRequestResponsePair::new(PING, PONG) {
             Ok(pair) => state.set_websocket_auto_response(&pair),
-            Err(cause) => console_error!("pings will wake the room: {cause:?}"),
+            Err(cause) => log::error("pings_wake_rooms", &[("cause", &format!("{cause:?}"))]),
         }
         Self(Rc::new(Object { state, env, loaded: RefCell::new(None), inbox: Inbox::default() }))
     }
@@ -83,7 +83,7 @@ impl RoomObject {
         let upgrade = ReceivedUpgrade::of(request)
             .ok_or_else(|| "a request reached a room's object without passing the worker".into());
         let response = upgrade.and_then(|upgrade| self.0.connect(upgrade)).or_else(|cause| {
-            console_error!("{cause}");
+            log::error("platform_failed", &[("cause", &cause.to_string())]);
             answer::refused(&room_unavailable())
         });
         response.map_err(Into::into)
@@ -172,7 +172,7 @@ impl Object {
         socket: WebSocket,
     ) -> std::result::Result<(), Refusal> {
         platform::accept(&self.state, &socket).map_err(|cause| {
-            console_error!("room {}: {cause:?}", loaded.name);
+            log::room_failed(loaded.name.as_str(), &format!("{cause:?}"));
             Refusal::new(Code::RoomFull, "the room can't accept another socket")
         })?;
         if loaded.sockets.open(session, socket) {
@@ -300,7 +300,7 @@ impl Object {
     /// damaged. No other operation can repair such a room.
     fn erase_unloaded(&self, name: &RoomName) -> std::result::Result<Answer, Refusal> {
         SqlStore::new(&self.state, name.clone()).erase().map_err(|cause| {
-            console_error!("room {name}: {cause}");
+            log::room_failed(name.as_str(), &cause.to_string());
             room_unavailable()
         })?;
         self.close_unloaded(&Refusal::new(Code::Erased, "the room was erased"));
@@ -354,7 +354,7 @@ impl Object {
                 // close, an alarm or a timer.
                 Ok(None) => Err(Refusal::new(Code::Erased, "the room was erased")),
                 Err(cause) => {
-                    console_error!("a room can't be loaded: {cause}");
+                    log::error("room_unloadable", &[("cause", &cause)]);
                     Err(room_unavailable())
                 }
             },

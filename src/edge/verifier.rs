@@ -10,11 +10,11 @@ use futures_util::future::{Either, select};
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::console_error;
 use worker::web_sys::{AbortController, Request, RequestInit, RequestRedirect, Response};
 
 use super::config::Config;
 use super::hooks::Authentication;
+use super::log;
 use super::platform::{self, now};
 use super::request::read;
 use super::timer::sleep;
@@ -144,7 +144,7 @@ async fn replace_keys(url: KeysUrl, verifier: Rc<RefCell<Verifier>>) -> Result<J
     match replaced {
         Ok(skipped) => {
             for skipped in skipped {
-                console_error!("JWKS_URL: {skipped}");
+                log::error("key_skipped", &[("of", "JWKS_URL"), ("cause", &skipped.to_string())]);
             }
         }
         Err(cause) => {
@@ -153,7 +153,7 @@ async fn replace_keys(url: KeysUrl, verifier: Rc<RefCell<Verifier>>) -> Result<J
             } else {
                 "none were fetched yet, so tokens that need them get `internal`"
             };
-            console_error!("JWKS_URL: {cause}; {meanwhile}");
+            log::error("keys_unavailable", &[("cause", &cause), ("meanwhile", meanwhile)]);
             verifier.refetch.failed(now());
         }
     }

@@ -15,7 +15,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::future_to_promise;
 use worker::web_sys::{Request, Response};
 use worker::worker_sys::Context as RawContext;
-use worker::{Context, Env, Result, console_error};
+use worker::{Context, Env, Result};
 
 use super::answer::{
     json, plain_text, platform_error, preflight, refused, refused_upgrade, with_cors,
@@ -25,6 +25,7 @@ use super::config::{Config, config};
 use super::request::{RoomCall, RoomUpgrade, body, body_text};
 use super::room_stubs::RoomStubs;
 use super::verifier::{claims_of_request, health};
+use super::{log, platform};
 use crate::auth::{Claims, Identity, TokenError, extract};
 use crate::code::{Code, Refusal};
 use crate::directory;
@@ -74,9 +75,10 @@ async fn respond(head: &str, request: &Request, env: Env, context: Context) -> R
     let config = match &config {
         Ok(config) => config,
         Err(cause) => {
-            console_error!("configuration: {cause}");
+            log::error("configuration_invalid", &[("cause", cause)]);
             let message = "the service is misconfigured; its log has the reason";
-            return Ok(refuse(&head, &Refusal::new(Code::Internal, message))?.into());
+            let response = refuse(&head, &Refusal::new(Code::Internal, message))?;
+            return Ok(log_answer(response.into(), request, Some(Code::Internal)));
         }
     };
     if head.is_preflight() {
@@ -84,15 +86,27 @@ async fn respond(head: &str, request: &Request, env: Env, context: Context) -> R
     }
     let rooms = RoomStubs::new(env, context, config.settings.worker_reports());
     let handler = Handler { config, rooms, head: &head, request };
-    let responding = match handler.handle().await {
-        Ok(responding) => responding,
+    let (responding, refused) = match handler.handle().await {
+        Ok(responding) => (responding, None),
         Err(refusal) => {
             handler.rooms.count_refusal(&refusal);
-            refuse(&head, &refusal)?.into()
+            (refuse(&head, &refusal)?.into(), Some(refusal.code))
         }
     };
-    let is_upgrade = head.is_upgrade();
-    Ok(if is_upgrade { responding } else { with_cors(responding, &config.origins, head.origin) })
+    let responding = match head.is_upgrade() {
+        true => responding,
+        false => with_cors(responding, &config.origins, head.origin),
+    };
+    Ok(log_answer(responding, request, refused))
+}
+
+/// Logs an answer, if `LOG_LEVEL` selects it. `refused` is the code of a request
+/// that the worker refused.
+fn log_answer(responding: JsValue, request: &Request, refused: Option<Code>) -> JsValue {
+    let min_status = log::level().min_status();
+    let refused_status = refused.and_then(Code::http_status);
+    let refused_code = refused.map(Code::as_str);
+    platform::log_answer(&responding, request, min_status, refused_status, refused_code).into()
 }
 
 fn refuse(head: &RequestHead, refusal: &Refusal) -> Result<Response> {

@@ -421,7 +421,7 @@ impl<S: Store> Room<S> {
     /// client receives only the code `internal`, which says that the client did
     /// not cause the error.
     fn storage_failed(&mut self, cause: &StoreError) -> Refusal {
-        self.effects.push(Effect::LogError { cause: format!("room {}: {cause}", self.name) });
+        self.effects.push(Effect::LogError { cause: cause.to_string() });
         Refusal::new(Code::Internal, "an internal error occurred in the room; try again")
     }
 

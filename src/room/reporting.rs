@@ -5,8 +5,8 @@
 //! while it handles an input. It also reports when its first session joins and
 //! when its last session ends.
 //!
-//! What was counted since the last report survives hibernation, because the
-//! attachment of one socket, the **reporter's socket**, contains the next report.
+//! The counts since the last report survive hibernation, because the attachment of
+//! one socket contains the next report.
 //! The answer to an HTTP request contains the report too, if the worker delivers
 //! reports.
 
@@ -23,7 +23,7 @@ pub(super) struct Reporting {
     /// Whether the room reports to the directory.
     is_on: bool,
     counters: Counters,
-    /// What was counted in this period before the last hibernation.
+    /// The counts of this period before the last hibernation.
     earlier: Sums,
     period: Millis,
     /// Number of the latest report.

@@ -15,7 +15,7 @@ describe("an alarm", { concurrency: true }, () => {
     await room.publish({ name: "n", data: 1 });
     const { epoch } = await room.stats();
     await room.runtime.deploy({ settings: { r: { sockets: 0 } } });
-    await room.runtime.waitForLog("a room can't be loaded", 2, 10_000 + RETRIED_WITHIN_MS);
+    await room.runtime.waitForLog("room_unloadable", 2, 10_000 + RETRIED_WITHIN_MS);
     await room.runtime.deploy({ settings });
     // No request is sent here, so only the alarm can load the room.
     for (const end = Date.now() + RETRIED_WITHIN_MS; !(await room.runtime.evict("r"));)

@@ -260,7 +260,7 @@ test("a user who signs in on a connection has the token's rights in all rooms", 
 test("an invalid pattern in PUBLIC_ROOMS is named in the log", async (t) => {
   const room = await Room.of(t, { publicRooms: ["scores", "public*"] });
   assert.equal((await fetch(`${room.runtime.url}/healthz`)).status, 500);
-  await room.runtime.waitForLog('PUBLIC_ROOMS: "public*" must be a room\'s name', 1, 30_000);
+  await room.runtime.waitForLog('PUBLIC_ROOMS: \\"public*\\" must be a room\'s name', 1, 30_000);
 });
 
 async function typeOf(socket: Socket): Promise<string> {

@@ -211,6 +211,13 @@ export class Runtime {
       assert(Date.now() < end, `the log has ${text} ${count()} times, not ${times}`);
   }
 
+  /** Returns the entries of the log with this event. */
+  logged(event: string): Record<string, unknown>[] {
+    const lines = this.#output.split("\n").filter((line) => line.startsWith('{"level":'));
+    const entries = lines.map((line) => JSON.parse(line));
+    return entries.filter((entry) => entry.event === event);
+  }
+
   /** Returns the SQLite file of each room. The files are in use while the process runs. */
   async databases(): Promise<string[]> {
     const files = await readdir(this.#storage, { recursive: true });

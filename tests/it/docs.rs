@@ -1,7 +1,7 @@
 //! Compares the docs with the code. The numbers in the docs must be right, and
 //! the named tests, files and pages must exist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -144,6 +144,20 @@ fn documented_metrics_match_the_code() {
     let of_code =
         of_code.map(|(metric, n)| [format!("double{n}"), format!("roomcast_{}", metric.name)]);
     assert_eq!(doubles, of_code.collect::<Vec<_>>());
+}
+
+#[test]
+fn documented_log_events_match_the_code() {
+    let rows = rows_under("docs/monitor.md", &["event", "level", "fields", "meaning"]);
+    let documented: BTreeSet<String> = rows.iter().flat_map(|row| code(&row[0])).collect();
+    let sources =
+        texts("src/edge", "rs") + &texts("src/edge", "js") + &texts("client/src/worker", "ts");
+    let calls = ["error(\"", "write(level, \"", "log(\"error\", \"", "log(level, \"", "event: \""];
+    let names = calls.iter().flat_map(|call| sources.split(call).skip(1));
+    let names = names.filter_map(|rest| rest.split('"').next());
+    let is_event = |name: &&str| name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let written: BTreeSet<String> = names.filter(is_event).map(str::to_owned).collect();
+    assert_eq!(documented, written, "docs/monitor.md on the left, the code on the right");
 }
 
 #[test]

@@ -144,9 +144,15 @@ function check(
   try {
     return rawVerdict(beforePublish(JSON.parse(event), publisher));
   } catch (cause) {
-    console.error("beforePublish:", cause);
+    logFailure(cause);
     return { rejected: REFUSED };
   }
+}
+
+/** Writes a line like those of the built worker (src/edge/log.rs). */
+function logFailure(cause: unknown): void {
+  const text = cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause);
+  console.error(JSON.stringify({ level: "error", event: "before_publish_failed", cause: text }));
 }
 
 function rawVerdict(verdict: Verdict): RawVerdict {

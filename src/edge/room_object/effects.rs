@@ -6,13 +6,13 @@ use std::rc::Rc;
 use js_sys::Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use worker::console_error;
 
 use super::super::config::Config;
+use super::super::log::{self, Level};
 use super::super::{platform, verifier};
 use super::{LoadedRoom, Object, Performed};
 use crate::auth::Claims;
-use crate::code::Refusal;
+use crate::code::{Code, Refusal};
 use crate::directory::shard_of;
 use crate::protocol::RoomName;
 use crate::room::{Effect, Input};
@@ -66,10 +66,13 @@ impl Object {
             }
             Effect::SaveAttachment { session, attachment } => {
                 if let Err(cause) = loaded.sockets.save_attachment(session, &attachment) {
-                    console_error!("room {}: {cause:?}", loaded.name);
+                    log::room_failed(loaded.name.as_str(), &format!("{cause:?}"));
                 }
             }
-            Effect::Close { session, refusal } => loaded.sockets.close(session, &refusal),
+            Effect::Close { session, refusal } => {
+                log_close(&loaded.name, session, &refusal);
+                loaded.sockets.close(session, &refusal);
+            }
             Effect::Verify { session, token } => {
                 match verifier::claims_without_wait(&loaded.config, &token) {
                     Some(claims) => {
@@ -87,7 +90,7 @@ impl Object {
             Effect::Answer(answer) => performed.answer = Some(answer),
             Effect::SetAlarm { at } => {
                 if let Err(cause) = platform::set_alarm(&self.state.storage(), at) {
-                    console_error!("room {}: {cause:?}", loaded.name);
+                    log::room_failed(loaded.name.as_str(), &format!("{cause:?}"));
                 }
             }
             Effect::QueryPings { of } => {
@@ -110,7 +113,7 @@ impl Object {
                 self.later(after_ms, |object| object.handle_event(Input::Report))
             }
             Effect::Unload => performed.unload = true,
-            Effect::LogError { cause } => console_error!("{cause}"),
+            Effect::LogError { cause } => log::room_failed(loaded.name.as_str(), &cause),
         }
     }
 
@@ -135,7 +138,7 @@ impl Object {
         let object = Rc::clone(self);
         spawn_local(async move {
             let at = platform::alarm(&object.state.storage()).await.unwrap_or_else(|cause| {
-                console_error!("the alarm can't be read: {cause:?}");
+                log::error("alarm_unreadable", &[("cause", &format!("{cause:?}"))]);
                 None
             });
             object.handle_event(Input::AlarmTime { at });
@@ -153,6 +156,17 @@ impl Object {
         let object = Rc::clone(self);
         platform::set_timeout(after_ms, move || act(&object));
     }
+}
+
+/// Logs that the room closes a session. Some codes are part of normal operation.
+fn log_close(room: &RoomName, session: SessionId, refusal: &Refusal) {
+    let level = match refusal.code {
+        Code::TokenExpired | Code::Kicked | Code::Erased | Code::Restarting => Level::Info,
+        _ => Level::Warn,
+    };
+    let (session, code) = (session.to_string(), refusal.code.as_str());
+    let fields = [("room", room.as_str()), ("session", &session), ("code", code)];
+    log::write(level, "session_closed", &fields);
 }
 
 /// Sends a text to sessions. If the socket of a session is dead, the session is
