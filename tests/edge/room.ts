@@ -8,6 +8,10 @@ import { type Options, Runtime, SECRET } from "./runtime.ts";
 export interface RoomStats {
   epoch: string;
   head: number;
+  /** Seq of the oldest retained event; `head` + 1 if there is none. */
+  oldest: number;
+  /** Bytes of the retained events and of the state. */
+  bytes: number;
   sessions: number;
   /** Time when the current object in memory was created. */
   awake_since: number;

@@ -58,6 +58,7 @@ const PAGES: &[&str] = &[
     "client/docs/worker.md",
     "client/docs/cli.md",
     "demo/README.md",
+    "tests/recorded/README.md",
     "tests/scenarios/README.md",
 ];
 

@@ -42,6 +42,7 @@ mod publish_hook;
 mod random;
 mod random_run;
 mod rates;
+mod recorded;
 mod replay;
 mod reporting;
 mod ring;
