@@ -7,6 +7,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { recordCalls } from "./examples.ts";
 import { recordStorage } from "./storage.ts";
 import { FOLDER } from "./versions.ts";
 
@@ -19,6 +20,7 @@ await mkdir(folder);
 const write = (file: string, items: object[]): Promise<void> =>
   writeFile(join(folder, file), `[\n${items.map((item) => JSON.stringify(item)).join(",\n")}\n]\n`);
 await write("rooms.json", await recordStorage(join(folder, "storage")));
+await write("calls.json", await recordCalls());
 execFileSync(
   "cargo",
   ["test", "--locked", "--test", "it", "record_attachments", "--", "--ignored"],
