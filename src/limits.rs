@@ -225,6 +225,10 @@ pub const USERS_COUNTED: usize = 10_000;
 /// looked up.
 pub const EVENTS_IN_A_UNIT: usize = 100;
 pub const IDS_IN_A_UNIT: usize = 50;
+/// Number of bytes after which a page of an export ends. A page may exceed this
+/// number by one line, and must fit into [`BODY_BYTES`], because it is also the
+/// body of an import.
+pub const EXPORT_BYTES: usize = 512 * KIB;
 /// Number of bytes for which a publish or a read costs one more unit. For a
 /// publish, the bytes of the body are counted. For a read, the bytes of the
 /// answer are counted.

@@ -3,7 +3,9 @@
 //! `DELETE /rooms/a/` is `not_found` and does not erase the room `a`.
 
 use crate::code::{Code, Refusal};
-use crate::protocol::{Grant, PageQuery, Right, RoomName, RoomsQuery, Start, StreamQuery, User};
+use crate::protocol::{
+    ExportCursor, Grant, PageQuery, Right, RoomName, RoomsQuery, Start, StreamQuery, User,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -55,6 +57,10 @@ pub enum Request {
     Members,
     Stats,
     Erase,
+    /// Reads a page of an export, from a cursor or from the start.
+    Export(Option<ExportCursor>),
+    /// Stores a page of an export, with its epoch and seqs.
+    Import,
     /// Closes all sessions of a user.
     Kick(User),
 }
@@ -70,10 +76,12 @@ pub enum RequestKind {
     Stats,
     Erase,
     Kick,
+    Export,
+    Import,
 }
 
 impl RequestKind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Publish,
         Self::Page,
         Self::State,
@@ -82,6 +90,8 @@ impl RequestKind {
         Self::Stats,
         Self::Erase,
         Self::Kick,
+        Self::Export,
+        Self::Import,
     ];
 
     /// Returns the kind with this index in the order of declaration.
@@ -99,6 +109,8 @@ impl RequestKind {
             Self::Stats => "stats",
             Self::Erase => "erase",
             Self::Kick => "kick",
+            Self::Export => "export",
+            Self::Import => "import",
         }
     }
 }
@@ -131,6 +143,8 @@ impl Route {
             ["rooms", _, "state"] => PathKind::RoomState,
             ["rooms", _, "signals"] => PathKind::RoomSignals,
             ["rooms", _, "members"] => PathKind::RoomMembers,
+            ["rooms", _, "export"] => PathKind::RoomExport,
+            ["rooms", _, "import"] => PathKind::RoomImport,
             _ => return Err(not_found()),
         };
         let room = match segments.get(1) {
@@ -144,15 +158,15 @@ impl Route {
             return match here {
                 PathKind::Events => Ok(Self::Connection),
                 PathKind::RoomEvents => call(Call::Connect(Start::parse(query)?)),
-                // An upgrade is a GET request, and the path of signals does not
-                // support GET.
-                PathKind::RoomSignals => Err(not_allowed()),
+                // An upgrade is a GET request, and these paths don't support GET.
+                PathKind::RoomSignals | PathKind::RoomImport => Err(not_allowed()),
                 PathKind::Health
                 | PathKind::Metrics
                 | PathKind::Rooms
                 | PathKind::Room
                 | PathKind::RoomState
-                | PathKind::RoomMembers => Err(Refusal::new(
+                | PathKind::RoomMembers
+                | PathKind::RoomExport => Err(Refusal::new(
                     Code::NotFound,
                     "there is no WebSocket at this path; connect to /events or /rooms/{room}/events",
                 )),
@@ -176,6 +190,8 @@ impl Route {
             (PathKind::RoomState, "GET") => request(Request::State),
             (PathKind::RoomSignals, "POST") => request(Request::Signal),
             (PathKind::RoomMembers, "GET") => request(Request::Members),
+            (PathKind::RoomExport, "GET") => request(Request::Export(ExportCursor::parse(query)?)),
+            (PathKind::RoomImport, "POST") => request(Request::Import),
             (PathKind::RoomMembers, "DELETE") => request(Request::Kick(required_user(query)?)),
             _ => Err(not_allowed()),
         }
@@ -194,13 +210,17 @@ enum PathKind {
     RoomState,
     RoomSignals,
     RoomMembers,
+    RoomExport,
+    RoomImport,
 }
 
 impl PathKind {
     const fn methods(self) -> &'static [&'static str] {
         match self {
-            Self::Health | Self::Metrics | Self::Rooms | Self::RoomState => &["GET"],
-            Self::Events | Self::RoomSignals => &["POST"],
+            Self::Health | Self::Metrics | Self::Rooms | Self::RoomState | Self::RoomExport => {
+                &["GET"]
+            }
+            Self::Events | Self::RoomSignals | Self::RoomImport => &["POST"],
             Self::Room | Self::RoomMembers => &["GET", "DELETE"],
             Self::RoomEvents => &["GET", "POST"],
         }
@@ -229,6 +249,8 @@ impl Request {
             Self::Stats => RequestKind::Stats,
             Self::Erase => RequestKind::Erase,
             Self::Kick(_) => RequestKind::Kick,
+            Self::Export(_) => RequestKind::Export,
+            Self::Import => RequestKind::Import,
         }
     }
 
@@ -240,7 +262,7 @@ impl Request {
             Self::Publish | Self::Signal => &[Right::Publish],
             Self::Members => &[Right::Presence, Right::Admin],
             Self::Stats => &[Right::Subscribe, Right::Admin],
-            Self::Erase | Self::Kick(_) => &[Right::Admin],
+            Self::Erase | Self::Kick(_) | Self::Export(_) | Self::Import => &[Right::Admin],
         })
     }
 }
@@ -331,6 +353,8 @@ mod tests {
             ("/rooms/a/events", &["GET", "POST"]),
             ("/rooms/a/state", &["GET"]),
             ("/rooms/a/signals", &["POST"]),
+            ("/rooms/a/export", &["GET"]),
+            ("/rooms/a/import", &["POST"]),
             ("/rooms/a/members", &["GET", "DELETE"]),
         ] {
             for method in ["GET", "HEAD", "POST", "PUT", "DELETE"] {

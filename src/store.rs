@@ -142,6 +142,10 @@ pub trait Store {
         emptied: &[u64],
     ) -> Result<(), StoreError>;
 
+    /// Changes the epoch of a store without appends, and changes the state.
+    /// Either all of these changes are stored or none.
+    fn import_state(&mut self, epoch: Epoch, changes: &[KeyChange]) -> Result<(), StoreError>;
+
     /// Returns the latest events of all keys as JSON, sorted by seq and joined
     /// by commas.
     fn state(&self) -> Result<String, StoreError>;

@@ -95,7 +95,8 @@ pub fn count_answer(answered: AnsweredRequest) {
             counters.add_publish(answered.took_ms);
         }
         if answered.is_rate_limited {
-            let is_write = matches!(kind, RequestKind::Publish | RequestKind::Signal);
+            let is_write =
+                matches!(kind, RequestKind::Publish | RequestKind::Signal | RequestKind::Import);
             counters.add(&metrics::RATE_LIMITED, if is_write { "publishes" } else { "reads" }, 1);
         }
         if let Some(report) = answered.report {

@@ -113,6 +113,20 @@ impl SqlStore {
         Ok(rows)
     }
 
+    fn change_keys(&self, changes: &[KeyChange]) -> Result<(), StoreError> {
+        for change in changes {
+            match *change {
+                KeyChange::Set { key, seq, event } => {
+                    self.run(SET_KEY, vec![key.into(), integer(seq.get()), event.into()])?
+                }
+                KeyChange::Remove { key } => {
+                    self.run("DELETE FROM state WHERE key = ?", vec![key.into()])?
+                }
+            };
+        }
+        Ok(())
+    }
+
     fn transaction(
         &self,
         mut body: impl FnMut() -> Result<(), StoreError>,
@@ -270,20 +284,18 @@ impl Store for SqlStore {
         }
         self.transaction(|| {
             write()?;
-            for change in changes {
-                match *change {
-                    KeyChange::Set { key, seq, event } => {
-                        self.run(SET_KEY, vec![key.into(), integer(seq.get()), event.into()])?
-                    }
-                    KeyChange::Remove { key } => {
-                        self.run("DELETE FROM state WHERE key = ?", vec![key.into()])?
-                    }
-                };
-            }
+            self.change_keys(changes)?;
             for slot in emptied {
                 self.run(EMPTY, vec![integer(*slot)])?;
             }
             Ok(())
+        })
+    }
+
+    fn import_state(&mut self, epoch: Epoch, changes: &[KeyChange]) -> Result<(), StoreError> {
+        self.transaction(|| {
+            self.run("UPDATE room SET epoch = ?", vec![epoch.to_string().into()])?;
+            self.change_keys(changes)
         })
     }
 

@@ -10,9 +10,9 @@ use js_sys::Promise;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use subtle::ConstantTimeEq;
-use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen_futures::future_to_promise;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::web_sys::{Request, Response};
 use worker::worker_sys::Context as RawContext;
 use worker::{Context, Env, Result};
@@ -36,7 +36,7 @@ use crate::protocol::{
 use crate::publish_hook::check_body;
 use crate::request_head::{RequestHead, headers};
 use crate::room::Bridge;
-use crate::route::{Call, Request as RoomRequest, Route};
+use crate::route::{Call, Request as RoomRequest, RequestKind, Route};
 
 /// Returns the names of the headers whose values `entry.js` passes to [`fetch`].
 #[wasm_bindgen(js_name = requestHeaders)]
@@ -200,10 +200,11 @@ impl Handler<'_> {
                 let page = bridge::long_poll(self.rooms.clone(), room, identity, wait, target);
                 return self.rooms.run_to_completion(page).await.map(Into::into);
             }
+            RoomRequest::Export(_) => return self.export(&room, &identity, &target).await,
             RoomRequest::Publish if self.config.hooks.publish_hook().is_some() => {
                 self.checked(&room, &identity, self.body_text().await?)?.into()
             }
-            RoomRequest::Publish | RoomRequest::Signal => {
+            RoomRequest::Publish | RoomRequest::Signal | RoomRequest::Import => {
                 body(self.request, self.head.content_length).await?
             }
             _ => JsValue::UNDEFINED,
@@ -211,6 +212,24 @@ impl Handler<'_> {
         let kind = call.kind();
         let call = RoomCall { method: self.head.method, target: &target, identity: &identity };
         Ok(self.rooms.forward(&room, kind, &call, &body).into())
+    }
+
+    /// Requests a page of an export, which has one JSON value on each line.
+    async fn export(
+        &self,
+        room: &RoomName,
+        identity: &Identity,
+        target: &str,
+    ) -> std::result::Result<JsValue, Refusal> {
+        let call = RoomCall { method: self.head.method, target, identity };
+        let page = self.rooms.forward(room, RequestKind::Export, &call, &JsValue::UNDEFINED);
+        let page = JsFuture::from(page).await.map_err(|cause| platform_error(cause.into()))?;
+        let page: Response = page.unchecked_into();
+        if page.ok() {
+            let set = page.headers().set("content-type", "application/x-ndjson");
+            set.map_err(|cause| platform_error(cause.into()))?;
+        }
+        Ok(page.into())
     }
 
     /// Returns the client's identity in a room. Returns `None` if the request

@@ -17,13 +17,14 @@ mod read;
 mod recent;
 mod ring;
 mod text;
+mod transfer;
 
 use crate::code::Refusal;
 use crate::protocol::{Epoch, NewEvent, Seq, User};
 use crate::settings::Settings;
 use crate::store::{Append, LogMeta, Row, Store, StoreError};
 use crate::time::Millis;
-use ids::Ids;
+use ids::{Hash, Ids};
 use keys::StateKeys;
 use number::Numbered;
 use recent::Recent;
@@ -188,9 +189,21 @@ impl<S: Store> Log<S> {
         let at = now.max(self.last_write());
         let texts: Vec<String> =
             fresh.iter().map(|(seq, event)| event.text(*seq, at, from)).collect();
-        let (start_offset, events) = (self.end_offset(), texts.join(","));
-        let end_offset = start_offset.saturating_add(events.len() as u64);
-        let range = EventRange { prev: self.head(), last: *last, start_offset, end_offset, events };
+        let range = EventRange::of(self.head(), *last, self.end_offset(), texts.join(","));
+        let range = self.store_events(range, at, &fresh, &texts, ids)?;
+        Ok(Appended { seqs, fresh: Some(range) })
+    }
+
+    /// Stores the events of one append, which are in `fresh`, with their texts
+    /// and ids.
+    fn store_events(
+        &mut self,
+        range: EventRange,
+        at: Millis,
+        fresh: &[(Seq, &NewEvent)],
+        texts: &[String],
+        ids: Vec<(Hash, u16)>,
+    ) -> Result<EventRange, AppendError> {
         let append = self.next_append(&range, at)?;
         let index = self.write_index(&append, ids)?;
         let bytes = range.events.len().saturating_add(index.bytes.len());
@@ -202,7 +215,7 @@ impl<S: Store> Log<S> {
         let changes = if fresh.iter().any(|(_, event)| event.key.is_some()) {
             let settings = self.settings;
             let keys = self.keys()?;
-            let changes = keys.changes(&fresh, &texts);
+            let changes = keys.changes(fresh, texts);
             keys.check(&changes, &settings).map_err(AppendError::Refused)?;
             changes
         } else {
@@ -220,7 +233,7 @@ impl<S: Store> Log<S> {
             keys.apply(&changes);
         }
         self.ids.commit(index);
-        Ok(Appended { seqs, fresh: Some(range) })
+        Ok(range)
     }
 
     fn keys(&mut self) -> Result<&StateKeys, StoreError> {

@@ -1,10 +1,9 @@
 //! Operations on the stored text of events. The operations collect events up to
 //! a limit, and split a text into events.
 
-use serde_json::value::RawValue;
-
 use crate::limits;
 use crate::protocol::Seq;
+pub use crate::protocol::split_events;
 use crate::store::Append;
 
 /// The limits of one [`EventRange`]. A range exceeds a limit only if its first
@@ -52,6 +51,13 @@ impl EventRange {
     /// `end_offset`.
     pub fn at(seq: Seq, end_offset: u64) -> Self {
         Self { prev: seq, last: seq, start_offset: end_offset, end_offset, events: String::new() }
+    }
+
+    /// Creates the range of one append. `events` is the text of its events, and
+    /// begins at the byte offset `start_offset`.
+    pub fn of(prev: Seq, last: Seq, start_offset: u64, events: String) -> Self {
+        let end_offset = start_offset.saturating_add(events.len() as u64);
+        Self { prev, last, start_offset, end_offset, events }
     }
 
     /// Returns the size of the events in bytes. Commas between appends are
@@ -149,19 +155,6 @@ impl EventRange {
 /// A comma separates the two events.
 fn next_offset(start_offset: u64, event: &str) -> u64 {
     start_offset.saturating_add(event.len() as u64).saturating_add(1)
-}
-
-/// Returns an iterator over the events of a stored text. If the rest of the
-/// text can't be parsed, the last item is `None`.
-pub fn split_events(events: &str) -> impl Iterator<Item = Option<&str>> {
-    let mut rest = Some(events);
-    std::iter::from_fn(move || {
-        let text = rest.take().filter(|text| !text.is_empty())?;
-        let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
-        let Some(Ok(event)) = values.next() else { return Some(None) };
-        rest = text.get(values.byte_offset()..).and_then(|rest| rest.strip_prefix(','));
-        Some(Some(event.get()))
-    })
 }
 
 #[cfg(test)]

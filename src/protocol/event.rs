@@ -83,6 +83,19 @@ fn check_data(data: &RawValue) -> Result<(), Refusal> {
     check_levels("data", data.get())
 }
 
+/// Returns an iterator over the events of a stored text. If the rest of the
+/// text can't be parsed, the last item is `None`.
+pub fn split_events(events: &str) -> impl Iterator<Item = Option<&str>> {
+    let mut rest = Some(events);
+    std::iter::from_fn(move || {
+        let text = rest.take().filter(|text| !text.is_empty())?;
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+        let Some(Ok(event)) = values.next() else { return Some(None) };
+        rest = text.get(values.byte_offset()..).and_then(|rest| rest.strip_prefix(','));
+        Some(Some(event.get()))
+    })
+}
+
 /// Parses the body of a publish over HTTP: one event, or `{"events":[…]}` with
 /// 1 to [`limits::EVENTS_IN_A_PUBLISH`] events.
 pub fn parse_publish(body: &str) -> Result<Vec<NewEvent<'_>>, Refusal> {

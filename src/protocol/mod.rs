@@ -15,10 +15,11 @@ mod query;
 mod room_frame;
 mod server;
 mod signal;
+mod transfer;
 
 pub use client::{ClientFrame, Decoded};
 pub use connection::{About, ConnectionFrame, ConnectionNotice, RoomCommand};
-pub use event::{NewEvent, parse_publish, parse_publish_to_rooms};
+pub use event::{NewEvent, parse_publish, parse_publish_to_rooms, split_events};
 pub use grant::{Grant, Right};
 pub use name::{EventId, EventName, Key, Ref, RoomName, User};
 pub use pattern::Pattern;
@@ -31,3 +32,4 @@ pub use server::{
     state, state_body,
 };
 pub use signal::NewSignal;
+pub use transfer::{ExportCursor, ExportPage, Import, ImportLine, StoredEvent, import_body};

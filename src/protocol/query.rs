@@ -262,7 +262,7 @@ fn number(query: &str, name: &str) -> Result<Option<u64>, Refusal> {
 
 /// Returns the value of a parameter. A repeated parameter is rejected, since
 /// its value would be ambiguous. Unknown parameters are ignored.
-fn value(query: &str, name: &str) -> Result<Option<String>, Refusal> {
+pub(super) fn value(query: &str, name: &str) -> Result<Option<String>, Refusal> {
     let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
     let value = values.next().map(|(_, value)| value.into_owned());
     match values.next() {

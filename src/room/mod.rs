@@ -16,6 +16,7 @@ mod reporting;
 mod requests;
 mod signals;
 mod timers;
+mod transfer;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -282,9 +283,10 @@ impl<S: Store> Room<S> {
         match input {
             Input::AlarmTime { at } => at.is_none(),
             Input::Report => false,
-            Input::Request { request: Request::Page(_) | Request::State, .. } => {
-                self.alarm == AlarmState::NotSet
-            }
+            Input::Request {
+                request: Request::Page(_) | Request::State | Request::Export(_),
+                ..
+            } => self.alarm == AlarmState::NotSet,
             _ => true,
         }
     }

@@ -14,7 +14,7 @@ use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
 /// The cause of a failed request: a refusal, or an error of the storage.
-enum Failure {
+pub(super) enum Failure {
     Refused(Refusal),
     Store(StoreError),
 }
@@ -65,6 +65,13 @@ impl<S: Store> Room<S> {
             Request::Kick(user) => Ok(self.kick(&user, now)),
             Request::Stats => self.read(by, now, |room| room.stats(now)),
             Request::Erase => self.erase(),
+            Request::Export(from) => self.read(by, now, |room| room.export(from, now)),
+            Request::Import => {
+                let bytes = units(body.len(), limits::BYTES_IN_A_UNIT);
+                let by = by.user_with(Right::Admin)?;
+                self.charge_publish(by, bytes.saturating_add(1), now)?;
+                self.import(body, now)
+            }
         }
     }
 
@@ -149,7 +156,11 @@ impl<S: Store> Room<S> {
     }
 
     /// Returns the refusal of a position that the query contains as `parameter`.
-    fn position_lost(&self, parameter: &str, now: Millis) -> Result<Refusal, StoreError> {
+    pub(super) fn position_lost(
+        &self,
+        parameter: &str,
+        now: Millis,
+    ) -> Result<Refusal, StoreError> {
         let (epoch, oldest, head) = (self.log.epoch(), self.log.oldest(now)?, self.log.head());
         let message = format!(
             "`{parameter}` can't be read from: the room has epoch {epoch} and retains seq {oldest} to {head}; \

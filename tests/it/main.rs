@@ -54,3 +54,4 @@ mod sse;
 mod state;
 mod test_rng;
 mod tokens;
+mod transfer;

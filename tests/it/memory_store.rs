@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use roomcast::protocol::Seq;
+use roomcast::protocol::{Epoch, Seq};
 use roomcast::store::{Append, KeyChange, LogMeta, Row, Store, StoreError};
 
 /// A handle to one room's storage. The storage stays when the room is dropped.
@@ -36,6 +36,21 @@ pub struct Tables {
     /// Each append, with its events and its part of the index of ids.
     pub slots: BTreeMap<u64, (Append, String, Vec<u8>)>,
     pub state: BTreeMap<String, (Seq, String)>,
+}
+
+impl Tables {
+    fn change(&mut self, changes: &[KeyChange]) {
+        for change in changes {
+            match *change {
+                KeyChange::Set { key, seq, event } => {
+                    self.state.insert(key.to_owned(), (seq, event.to_owned()));
+                }
+                KeyChange::Remove { key } => {
+                    self.state.remove(key);
+                }
+            }
+        }
+    }
 }
 
 /// Functions with which tests cause faults and inspect the rows.
@@ -191,22 +206,20 @@ impl Store for MemoryStore {
         let mut tables = self.tables_for_write(1 + changes.len() + emptied.len())?;
         self.0.head.set(append.last.get());
         tables.slots.insert(slot, (*append, events.to_owned(), index.to_owned()));
-        for change in changes {
-            match *change {
-                KeyChange::Set { key, seq, event } => {
-                    tables.state.insert(key.to_owned(), (seq, event.to_owned()));
-                }
-                KeyChange::Remove { key } => {
-                    tables.state.remove(key);
-                }
-            }
-        }
+        tables.change(changes);
         for slot in emptied {
             if let Some((_, events, index)) = tables.slots.get_mut(slot) {
                 events.clear();
                 index.clear();
             }
         }
+        Ok(())
+    }
+
+    fn import_state(&mut self, epoch: Epoch, changes: &[KeyChange]) -> Result<(), StoreError> {
+        let mut tables = self.tables_for_write(1 + changes.len())?;
+        tables.meta = tables.meta.map(|meta| LogMeta { epoch, ..meta });
+        tables.change(changes);
         Ok(())
     }
 
