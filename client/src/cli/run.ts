@@ -5,6 +5,7 @@ import * as dev from "./dev.ts";
 import { Failure, UsageError } from "./failure.ts";
 import * as init from "./init.ts";
 import * as token from "./token.ts";
+import { exportCommand, importCommand } from "./transfer.ts";
 
 interface Command {
   /** Text of `--help`. */
@@ -13,7 +14,14 @@ interface Command {
   run(args: string[]): number | Promise<number>;
 }
 
-const COMMANDS: Readonly<Record<string, Command>> = { init, dev, deploy, token };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  init,
+  dev,
+  deploy,
+  token,
+  export: exportCommand,
+  import: importCommand,
+};
 
 const USAGE = `Usage: npx roomcast <command>
 
@@ -21,6 +29,8 @@ const USAGE = `Usage: npx roomcast <command>
   dev                serves the project on this machine, with wrangler dev
   deploy             deploys the project to Cloudflare, with a secret
   token              prints a token
+  export <room>      prints a room's events and state
+  import <room>      stores an export in an empty room
 
   --help             describes the commands: npx roomcast token --help
   --version          prints the version
