@@ -398,6 +398,29 @@ export interface StatsAnswer {
   readonly rows_written: number;
 }
 
+/** A page of the list of rooms, sorted by name. */
+export interface RoomsAnswer {
+  readonly rooms: readonly ListedRoom[];
+  /** The parameter `cursor` of the next page, if there is one. */
+  readonly cursor?: string;
+}
+
+export interface ListedRoom {
+  readonly room: string;
+  readonly head: number;
+  readonly sessions: number;
+  readonly members: number;
+  /** Time of the room's last report, in ms since 1970. */
+  readonly reported_at: number;
+}
+
+/** The answer to an import. */
+export interface ImportAnswer {
+  readonly room: string;
+  readonly epoch: string;
+  readonly head: number;
+}
+
 /** Body of every answer with an error status. */
 export interface ErrorAnswer {
   readonly error: ErrorDetails;

@@ -8,7 +8,7 @@ import { Socket } from "../../tests/edge/client.ts";
 import { EventStream } from "../../tests/edge/event-stream.ts";
 import { Room, tokenOf } from "../../tests/edge/room.ts";
 import { Runtime } from "../../tests/edge/runtime.ts";
-import { ACTIONS, type ActionName, type Units, units } from "./units.ts";
+import { type ActionName, type Units, units } from "./units.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const TOKEN = tokenOf("alice", ["subscribe", "publish"]);
