@@ -73,7 +73,6 @@ extern "C" {
     /// of one, or `undefined`. `unreadable` and `unreachable` are the bodies of
     /// the response if the body can't be read, and if the room can't be reached.
     /// `kind` is passed to `observe`, which counts the answer.
-    #[expect(clippy::too_many_arguments, reason = "an object for them would cost more calls")]
     pub fn forward(
         env: &Env,
         context: &RawContext,

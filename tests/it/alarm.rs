@@ -329,7 +329,7 @@ fn failed_erase_is_retried_and_room_stays_usable() {
     sim.store.fail_writes();
     sim.advance(HOUR);
     assert_eq!(sim.epoch(), epoch);
-    assert_eq!(sim.logged_errors, ["room r: storage: it can't be written"]);
+    assert_eq!(sim.logged_errors, ["storage: it can't be written"]);
     sim.store.clear_faults();
     sim.advance(MINUTE);
     assert!(sim.store.is_empty());

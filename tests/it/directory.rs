@@ -41,7 +41,8 @@ impl ReportStore for MemoryReportStore {
             name.starts_with(&query.prefix) && name.as_str() > after && !name.contains('/')
         };
         let rooms = self.0.iter().filter(is_on_page).map(|(_, (.., text))| text.clone());
-        Ok(rooms.take(query.limit as usize + 1).collect())
+        let most = usize::try_from(query.limit).unwrap() + 1;
+        Ok(rooms.take(most).collect())
     }
 
     fn old(&self, empty_before: Millis, any_before: Millis) -> Result<Vec<String>, StoreError> {

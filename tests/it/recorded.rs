@@ -161,7 +161,10 @@ fn members_of<'a>(attachments: impl Iterator<Item = &'a str>, now: Millis) -> Va
     let mut room = Room::load(name, Settings::default(), store, now, 1).unwrap();
     room.restore_sessions(attachments.filter_map(Session::decode).collect(), now);
     let by = SimRuntime::new().identity_with("admin", &["admin"]);
-    let effects = room.handle(Input::Request { by, request: Request::Members, body: "" }, now);
+    let effects = room.handle(
+        Input::Request { by, request: Request::Members, body: "", takes_report: false },
+        now,
+    );
     let answer = effects.into_iter().find_map(|effect| match effect {
         Effect::Answer(Answer::Ok { body }) => Some(body),
         _ => None,
