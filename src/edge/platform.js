@@ -108,11 +108,20 @@ function bytesOf(body) {
   return typeof body === "string" ? encoder.encode(body).length : (body?.byteLength ?? 0);
 }
 
+/** Reports in one call. An invocation may write at most 250 data points. */
+const REPORTS_AT_ONCE = 200;
+
+/** Sends reports to a shard of the directory. */
+export async function sendReports(env, shard, reports) {
+  for (let from = 0; from < reports.length; from += REPORTS_AT_ONCE)
+    await record(env, shard, reports.slice(from, from + REPORTS_AT_ONCE));
+}
+
 /**
- * Sends reports to a shard of the directory. Tries again, since the shard may just move to another
- * machine. A shard ignores a report that it has already.
+ * Sends some reports. Tries again, since the shard may just move to another machine. A shard ignores
+ * a report that it has already.
  */
-export async function sendReports({ ROOMS }, shard, reports) {
+async function record({ ROOMS }, shard, reports) {
   for (const waitMs of [500, 2_000, 0]) {
     try {
       return await ROOMS.getByName(`directory/${shard}`).record(reports);

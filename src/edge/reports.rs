@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use js_sys::Array;
+use js_sys::{Array, Map};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen_futures::JsFuture;
@@ -37,8 +37,8 @@ struct Outbox {
     number: u64,
     /// The time of this isolate's newest report.
     reported_at: Option<Millis>,
-    /// The newest report of each room.
-    of_rooms: Vec<String>,
+    /// The newest report of each room, by the room's name.
+    of_rooms: Map,
     delivered_at: Option<Millis>,
     /// The time of the next delivery, if one is scheduled.
     scheduled_for: Option<Millis>,
@@ -100,11 +100,7 @@ pub fn count_answer(answered: AnsweredRequest) {
             counters.add(&metrics::RATE_LIMITED, if is_write { "publishes" } else { "reads" }, 1);
         }
         if let Some(report) = answered.report {
-            let is_earlier = |there: &&mut String| reporter_of(there) == reporter_of(&report);
-            match outbox.of_rooms.iter_mut().find(is_earlier) {
-                Some(there) => *there = report,
-                None => outbox.of_rooms.push(report),
-            }
+            outbox.of_rooms.set(&reporter_of(&report).into(), &report.as_str().into());
         }
     });
 }
@@ -168,7 +164,9 @@ impl Outbox {
     fn drain(&mut self, now: Millis) -> Vec<String> {
         self.scheduled_for = None;
         self.delivered_at = Some(now);
-        let mut reports = std::mem::take(&mut self.of_rooms);
+        let of_rooms = std::mem::take(&mut self.of_rooms);
+        let mut reports: Vec<String> = Vec::new();
+        of_rooms.for_each(&mut |report, _| reports.extend(report.as_string()));
         if self.counters.take_change() {
             reports.extend(self.own_report(now));
         }

@@ -6,6 +6,7 @@ import { Socket } from "./client.ts";
 import { claims, sign } from "./jwt.ts";
 import { Room } from "./room.ts";
 import { type Options, Runtime, SECRET } from "./runtime.ts";
+import { wrappedWorker } from "./wrapped-worker.ts";
 
 const reader = sign(claims("reader", ["subscribe"]), SECRET);
 const admin = sign(claims("ops", ["admin"]), SECRET);
@@ -117,6 +118,31 @@ describe("the metrics", { concurrency: true }, () => {
       "rate_limited_total limit=frames": 1,
     });
   });
+});
+
+/** A worker with a binding ANALYTICS that writes its data points to the log. */
+const ANALYTICS = `
+import Worker, { RoomObject as Room } from "./roomcast.js";
+
+const ANALYTICS = { writeDataPoint: (point) => console.log("point " + JSON.stringify(point)) };
+export class RoomObject extends Room {
+  constructor(state, env) {
+    super(state, Object.create(env, { ANALYTICS: { value: ANALYTICS } }));
+  }
+}
+export default Worker;
+`;
+
+test("each report is a data point of Workers Analytics Engine", async (t) => {
+  const { runtime } = await start(t, { root: await wrappedWorker(t, ANALYTICS) });
+  const name = `${"long:".repeat(30)}r`;
+  const room = new Room(runtime, name);
+  for (let n = 0; n < 3; n++) await room.publish({ name: "n", data: n });
+  const alice = await join(room);
+  await runtime.waitForLog(`"indexes":["${name.slice(0, 96)}"],"blobs":["${name}"]`, 1, 15_000);
+  // The worker's own counts: three publishes, with their bodies.
+  await runtime.waitForLog('"indexes":["isolate"],"blobs":["isolate"],"doubles":[0,0,', 1, 15_000);
+  alice.drop();
 });
 
 describe("the directory", { concurrency: true }, () => {

@@ -4,15 +4,12 @@
  * WebAssembly leaves it in an unknown state, as a trap does.
  */
 import assert from "node:assert/strict";
-import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
 import { type TestContext, describe, test } from "node:test";
 import { type Event, Socket } from "./client.ts";
 import { Room, tokenOf } from "./room.ts";
 import { Runtime } from "./runtime.ts";
+import { wrappedWorker } from "./wrapped-worker.ts";
 
-const ROOT = resolve(import.meta.dirname, "../..");
 const token = tokenOf("alice", ["subscribe", "publish"]);
 
 const WORKER = `
@@ -92,7 +89,7 @@ interface OpenRoom {
 
 /** Opens a socket to each of two rooms, and publishes an event in each. */
 async function openRooms(t: TestContext): Promise<[OpenRoom, OpenRoom]> {
-  const runtime = await Runtime.start({ root: await root(t) });
+  const runtime = await Runtime.start({ root: await wrappedWorker(t, WORKER) });
   t.after(() => runtime.stop({ trapped: true }));
   const open = async (name: string): Promise<OpenRoom> => {
     const room = new Room(runtime, name);
@@ -113,17 +110,4 @@ async function goOn(rooms: OpenRoom[]): Promise<void> {
     const names = events.map(({ name }: Event) => name);
     assert.deepEqual([names[0], names.at(-1)], ["before", "after"]);
   }
-}
-
-/** Creates a directory with the worker and its configuration. */
-async function root(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "roomcast-trap-"));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  const configuration = await readFile(join(ROOT, "wrangler.toml"), "utf8");
-  const main = configuration.replace("build/index.js", "worker.js");
-  await writeFile(join(directory, "wrangler.toml"), main);
-  await writeFile(join(directory, "worker.js"), WORKER);
-  await copyFile(join(ROOT, "build/index.js"), join(directory, "roomcast.js"));
-  await copyFile(join(ROOT, "build/index_bg.wasm"), join(directory, "index_bg.wasm"));
-  return directory;
 }
