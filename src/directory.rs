@@ -38,7 +38,8 @@ pub trait ReportStore {
     fn each(&self, visit: &mut dyn FnMut(&str)) -> Result<(), StoreError>;
 
     /// Returns the reports of the rooms of a page, sorted by name, and of one
-    /// more room. So the caller learns whether there is another page.
+    /// more room. So the caller learns whether there is another page. Erased
+    /// rooms are left out.
     fn page(&self, query: &RoomsQuery) -> Result<Vec<String>, StoreError>;
 
     /// Returns the reports that are older than `empty_before` and have no
@@ -104,13 +105,10 @@ impl<S: ReportStore> Directory<S> {
                 self.end_period(&before.counts, now)?;
             }
         }
-        if report.is_of_erased_room() {
-            self.end_period(&report.counts, now)?;
-            self.store.delete(&report.reporter)?;
-        } else {
-            self.sums.add_all(&report.sums());
-            self.store.put(&report, text)?;
-        }
+        // The report of an erased room stays too. Otherwise, an earlier report that
+        // arrives late would list the room again.
+        self.sums.add_all(&report.sums());
+        self.store.put(&report, text)?;
         if self.prune_at <= now {
             self.prune_at = now.plus(limits::REPORTS_PRUNE_MS);
             self.prune(now)?;

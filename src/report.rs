@@ -89,10 +89,6 @@ impl Report {
         RoomName::parse(&self.reporter).ok()
     }
 
-    pub fn is_of_erased_room(&self) -> bool {
-        self.room.is_none() && self.room_name().is_some()
-    }
-
     pub fn sessions(&self) -> u64 {
         self.room.as_ref().map_or(0, |room| room.sessions.total(&metrics::CONNECTIONS))
     }

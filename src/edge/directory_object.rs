@@ -28,15 +28,16 @@ impl DirectoryObject {
         Self { state: state.into(), env, loaded: RefCell::new(None) }
     }
 
-    /// Stores reports. Returns whether they are stored.
+    /// Stores reports, and writes a data point for each. Returns whether all
+    /// reports are stored. A report that can't be stored does not affect others.
     pub fn record(&self, reports: Vec<String>) -> bool {
-        reports.iter().all(|text| {
+        reports.iter().fold(true, |all, text| {
             let recorded = self.with(|directory| directory.record(text, now()));
             if let Some(Some(DataPoint { reporter, doubles })) = &recorded {
                 let doubles = doubles.iter().copied().map(platform::number).collect();
                 platform::write_data_point(&self.env, reporter, doubles);
             }
-            recorded.is_some()
+            all && recorded.is_some()
         })
     }
 

@@ -13,16 +13,16 @@ use crate::time::Millis;
 const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS reports (
         reporter TEXT PRIMARY KEY,
+        is_room INTEGER NOT NULL,
         sessions INTEGER NOT NULL,
         at INTEGER NOT NULL,
         report TEXT NOT NULL
     ) WITHOUT ROWID";
 
-/// Names of rooms consist of characters below `~`, and have no slash. The names
-/// of other reporters have one.
+/// Names of rooms consist of characters below `~`.
 const PAGE: &str = "
     SELECT report FROM reports
-    WHERE reporter >= ?1 AND reporter < ?1 || '~' AND reporter > ?2 AND instr(reporter, '/') = 0
+    WHERE reporter >= ?1 AND reporter < ?1 || '~' AND reporter > ?2 AND is_room
     ORDER BY reporter LIMIT ?3";
 
 pub struct SqlReportStore {
@@ -50,10 +50,11 @@ impl ReportStore for SqlReportStore {
     }
 
     fn put(&mut self, report: &Report, text: &str) -> Result<(), StoreError> {
-        let (sessions, at) = (integer(report.sessions()), integer(report.at.get()));
-        let values = vec![report.reporter.as_str().into(), sessions, at, text.into()];
-        let sql =
-            "INSERT OR REPLACE INTO reports (reporter, sessions, at, report) VALUES (?, ?, ?, ?)";
+        let numbers = [u64::from(report.room.is_some()), report.sessions(), report.at.get()];
+        let [is_room, sessions, at] = numbers.map(integer);
+        let values = vec![report.reporter.as_str().into(), is_room, sessions, at, text.into()];
+        let sql = "INSERT OR REPLACE INTO reports (reporter, is_room, sessions, at, report)
+            VALUES (?, ?, ?, ?, ?)";
         run(&self.sql, sql, values).map(drop)
     }
 

@@ -12,15 +12,24 @@ use roomcast::time::Millis;
 use serde_json::{Value, json};
 
 #[derive(Default)]
-pub struct MemoryReportStore(BTreeMap<String, (u64, Millis, String)>);
+pub struct MemoryReportStore(BTreeMap<String, Row>);
+
+#[derive(Clone)]
+struct Row {
+    is_room: bool,
+    sessions: u64,
+    at: Millis,
+    text: String,
+}
 
 impl ReportStore for MemoryReportStore {
     fn report(&self, reporter: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.0.get(reporter).map(|(.., text)| text.clone()))
+        Ok(self.0.get(reporter).map(|row| row.text.clone()))
     }
 
     fn put(&mut self, report: &Report, text: &str) -> Result<(), StoreError> {
-        let row = (report.sessions(), report.at, text.to_owned());
+        let (is_room, sessions) = (report.room.is_some(), report.sessions());
+        let row = Row { is_room, sessions, at: report.at, text: text.to_owned() };
         self.0.insert(report.reporter.clone(), row);
         Ok(())
     }
@@ -31,25 +40,24 @@ impl ReportStore for MemoryReportStore {
     }
 
     fn each(&self, visit: &mut dyn FnMut(&str)) -> Result<(), StoreError> {
-        self.0.values().for_each(|(.., text)| visit(text));
+        self.0.values().for_each(|row| visit(&row.text));
         Ok(())
     }
 
     fn page(&self, query: &RoomsQuery) -> Result<Vec<String>, StoreError> {
         let after = query.after.as_ref().map_or("", RoomName::as_str);
-        let is_on_page = |(name, _): &(&String, _)| {
-            name.starts_with(&query.prefix) && name.as_str() > after && !name.contains('/')
+        let is_on_page = |(name, row): &(&String, &Row)| {
+            name.starts_with(&query.prefix) && name.as_str() > after && row.is_room
         };
-        let rooms = self.0.iter().filter(is_on_page).map(|(_, (.., text))| text.clone());
+        let rooms = self.0.iter().filter(is_on_page).map(|(_, row)| row.text.clone());
         let most = usize::try_from(query.limit).unwrap() + 1;
         Ok(rooms.take(most).collect())
     }
 
     fn old(&self, empty_before: Millis, any_before: Millis) -> Result<Vec<String>, StoreError> {
-        let is_old = |(sessions, at, _): &&(u64, Millis, String)| {
-            *at < empty_before && (*sessions == 0 || *at < any_before)
-        };
-        Ok(self.0.values().filter(is_old).map(|(.., text)| text.clone()).collect())
+        let is_old =
+            |row: &&Row| row.at < empty_before && (row.sessions == 0 || row.at < any_before);
+        Ok(self.0.values().filter(is_old).map(|row| row.text.clone()).collect())
     }
 }
 
@@ -123,9 +131,19 @@ fn erased_room_leaves_only_its_counts() {
     let mut directory = new_directory();
     record(&mut directory, &report("a", 10, 1, 2));
     record(&mut directory, &Report { room: None, ..report("a", 10, 2, 3) });
+    // This report waited in an isolate of the worker.
+    record(&mut directory, &report("a", 10, 1, 2));
     assert_eq!(list(&directory, ""), json!({ "rooms": [] }));
     assert_eq!(directory.sums().get("gaps_total"), 3);
     assert_eq!(directory.sums().get("connections:websocket"), 0);
+
+    // The erased room takes no place on a page.
+    record(&mut directory, &report("b", 10, 1, 0));
+    record(&mut directory, &report("c", 10, 1, 0));
+    assert_eq!(list(&directory, "limit=1")["cursor"], "b");
+    record(&mut directory, &report("a", 20, 1, 0));
+    assert_eq!(list(&directory, "limit=1")["cursor"], "a");
+    assert_eq!(directory.sums().get("gaps_total"), 3);
 }
 
 // Limits: EMPTY_ROOM_LISTED_MS, ROOM_LISTED_MS, REPORTS_PRUNE_MS.
