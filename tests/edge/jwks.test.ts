@@ -196,7 +196,10 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     assert.equal((await readEvents(url, "r", first)).status, 500);
     await gone.promise;
     assert(written < ENDLESS_BYTES, "the worker reads beyond the limit");
-    assert.match(await log.text(), /JWKS_URL: .* longer than 262144 bytes; none were fetched yet/);
+    assert.match(
+      await log.text(),
+      /"keys_unavailable".* longer than 262144 bytes","meanwhile":"none were fetched yet/,
+    );
     issuer.answer = answerWithKeys;
     while ((await readEvents(url, "r", first)).status === 500) await sleep(200);
     assert.equal((await readEvents(url, "r", first)).status, 200);
@@ -214,7 +217,10 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     const { url } = await started(t, issuer.vars, log.file.fd);
     assert.equal((await readEvents(url, "r", first)).status, 500);
     assert.deepEqual(requested, ["/keys.json"]);
-    assert.match(await log.text(), /JWKS_URL: answered 302: redirects are not followed/);
+    assert.match(
+      await log.text(),
+      /"keys_unavailable","cause":"answered 302: redirects are not followed/,
+    );
   });
 
   test("that can't be fetched fail /healthz until they have been fetched once", async (t) => {
@@ -225,7 +231,7 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     const { url } = await started(t, issuer.vars, log.file.fd);
     const health = async () => (await fetch(`${url}/healthz`)).status;
     assert.equal(await health(), 500);
-    assert.match(await log.text(), /JWKS_URL: answered 503; none were fetched yet/);
+    assert.match(await log.text(), /"cause":"answered 503","meanwhile":"none were fetched yet/);
     for (let i = 0; i < 10; i++) await health();
     assert(issuer.fetches <= 3, `${issuer.fetches} fetches: the limit is one a second`);
     issuer.answer = answerWithKeys;
@@ -246,7 +252,10 @@ describe("the keys at JWKS_URL", { concurrency: true }, () => {
     const vars = { ...issuer.vars, JWKS_URL: "http://issuer.example/keys.json" };
     const { url } = await started(t, vars, log.file.fd);
     assert.equal((await fetch(`${url}/healthz`)).status, 500);
-    assert.match(await log.text(), /configuration: JWKS_URL must be like `https:/);
+    assert.match(
+      await log.text(),
+      /"configuration_invalid","cause":"JWKS_URL must be like `https:/,
+    );
   });
 });
 
