@@ -120,7 +120,7 @@ impl<S: ReportStore> Directory<S> {
         Ok(self.store.report(reporter)?.and_then(|text| Report::parse(&text)))
     }
 
-    /// Keeps the counts of a period whose report is replaced or removed.
+    /// Keeps the counts of periods whose reports are replaced or removed.
     fn end_period(&mut self, counts: &Sums, now: Millis) -> Result<(), StoreError> {
         let mut ended = self.stored(Self::ENDED)?.unwrap_or_else(|| Report {
             reporter: Self::ENDED.into(),
@@ -143,13 +143,19 @@ impl<S: ReportStore> Directory<S> {
     fn prune(&mut self, now: Millis) -> Result<(), StoreError> {
         let empty_before = now.minus(limits::EMPTY_ROOM_LISTED_MS);
         let any_before = now.minus(limits::ROOM_LISTED_MS);
-        for text in self.store.old(empty_before, any_before)? {
-            let Some(report) = Report::parse(&text) else { continue };
-            if report.reporter != Self::ENDED {
-                self.sums.subtract_all(&report.sums());
-                self.end_period(&report.counts, now)?;
-                self.store.delete(&report.reporter)?;
-            }
+        let old = self.store.old(empty_before, any_before)?;
+        let old = old.iter().filter_map(|text| Report::parse(text));
+        let old: Vec<Report> = old.filter(|report| report.reporter != Self::ENDED).collect();
+        if old.is_empty() {
+            return Ok(());
+        }
+        // The counts of all these reports cost one row.
+        let mut counts = Sums::default();
+        old.iter().for_each(|report| counts.add_all(&report.counts));
+        self.end_period(&counts, now)?;
+        for report in old {
+            self.sums.subtract_all(&report.sums());
+            self.store.delete(&report.reporter)?;
         }
         Ok(())
     }
@@ -188,7 +194,7 @@ pub struct DataPoint {
     /// Name of the room, or `isolate`. Isolates share one name, because an index
     /// with few values can be sampled without a loss.
     pub reporter: String,
-    /// The numbers, in the order of docs/monitor.md.
+    /// The numbers, in the order of docs/metrics.md.
     pub doubles: Vec<u64>,
 }
 
@@ -216,9 +222,9 @@ impl DataPoint {
         let added = Self::COUNTS
             .into_iter()
             .map(|metric| report.counts.total(metric).saturating_sub(counted_before.total(metric)));
-        let is_room = report.room_name().is_some();
+        let is_isolate = report.reporter.starts_with(Report::ISOLATE);
         Self {
-            reporter: if is_room { report.reporter.clone() } else { "isolate".into() },
+            reporter: if is_isolate { "isolate".into() } else { report.reporter.clone() },
             doubles: [report.sessions(), members].into_iter().chain(added).collect(),
         }
     }

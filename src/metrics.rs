@@ -102,6 +102,13 @@ impl Metric {
         let colon = if value.is_empty() { "" } else { ":" };
         format!("{}{colon}{value}", self.name)
     }
+
+    /// Returns the value of the label in the key of a series. Returns `None` if
+    /// the series is of another metric.
+    fn value_in<'a>(&self, key: &'a str) -> Option<&'a str> {
+        let rest = key.strip_prefix(self.name)?;
+        if rest.is_empty() { Some(rest) } else { rest.strip_prefix(':') }
+    }
 }
 
 /// Counts of one object or isolate. The values of labels come from fixed sets, so
@@ -171,8 +178,13 @@ impl Counters {
 pub struct Sums(Vec<(String, u64)>);
 
 impl Sums {
+    /// Returns the index of a series, or the index at which it belongs.
+    fn find(&self, key: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(there, _)| there.as_str().cmp(key))
+    }
+
     pub fn add(&mut self, key: &str, count: u64) {
-        match self.0.binary_search_by(|(there, _)| there.as_str().cmp(key)) {
+        match self.find(key) {
             Ok(index) => {
                 if let Some((_, sum)) = self.0.get_mut(index) {
                     *sum = sum.saturating_add(count);
@@ -189,7 +201,8 @@ impl Sums {
     /// Subtracts sums that were added before.
     pub fn subtract_all(&mut self, other: &Self) {
         for (key, count) in &other.0 {
-            if let Some((_, sum)) = self.0.iter_mut().find(|(there, _)| there == key) {
+            let index = self.find(key).ok();
+            if let Some((_, sum)) = index.and_then(|index| self.0.get_mut(index)) {
                 *sum = sum.saturating_sub(*count);
             }
         }
@@ -214,15 +227,13 @@ impl Sums {
 
     /// Removes and returns the sum of a series.
     pub fn remove(&mut self, key: &str) -> Option<u64> {
-        let index = self.0.iter().position(|(there, _)| there == key)?;
+        let index = self.find(key).ok()?;
         Some(self.0.remove(index).1)
     }
 
-    /// Removes and returns the series of a metric with a label.
+    /// Removes and returns the series of a metric.
     pub fn remove_all(&mut self, metric: &Metric) -> Self {
-        let is_of = |(key, _): &(String, u64)| {
-            key.strip_prefix(metric.name).is_some_and(|value| value.starts_with(':'))
-        };
+        let is_of = |(key, _): &(String, u64)| metric.value_in(key).is_some();
         let (removed, kept) = std::mem::take(&mut self.0).into_iter().partition(is_of);
         self.0 = kept;
         Self(removed)
@@ -230,7 +241,8 @@ impl Sums {
 
     /// Returns the sum of a series.
     pub fn get(&self, key: &str) -> u64 {
-        self.0.iter().find(|(there, _)| there == key).map_or(0, |(_, sum)| *sum)
+        let index = self.find(key).ok();
+        index.and_then(|index| self.0.get(index)).map_or(0, |(_, sum)| *sum)
     }
 
     /// Returns the sum of all series of a metric.
@@ -240,11 +252,7 @@ impl Sums {
 
     /// Returns the series of a metric: the value of the label, and the sum.
     fn of<'a>(&'a self, metric: &'a Metric) -> impl Iterator<Item = (&'a str, u64)> {
-        self.0.iter().filter_map(|(key, sum)| {
-            let value = key.strip_prefix(metric.name)?;
-            let value = if value.is_empty() { value } else { value.strip_prefix(':')? };
-            Some((value, *sum))
-        })
+        self.0.iter().filter_map(|(key, sum)| Some((metric.value_in(key)?, *sum)))
     }
 
     /// Returns the sums in the text format of Prometheus. A series without a

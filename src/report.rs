@@ -7,7 +7,7 @@
 //! the sockets' attachments contain the report.
 
 use crate::metrics::{self, Sums};
-use crate::protocol::{RoomName, Seq};
+use crate::protocol::Seq;
 use crate::time::Millis;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,11 +82,6 @@ impl Report {
     /// reporter.
     pub fn is_after(&self, other: &Self) -> bool {
         (self.period, self.number) > (other.period, other.number)
-    }
-
-    /// Returns the room's name, if the reporter is a room.
-    pub fn room_name(&self) -> Option<RoomName> {
-        RoomName::parse(&self.reporter).ok()
     }
 
     pub fn sessions(&self) -> u64 {

@@ -159,8 +159,8 @@ impl RoomStubs {
         REFUSE.with(|refuse| platform::answer_upgrade(&upgrading, refuse, upgrade.subprotocols))
     }
 
-    /// Opens a socket from the worker to a room. The
-    /// frames that `relay` forwards are not passed to `on_event`.
+    /// Opens a socket from the worker to a room. The frames that `relay` forwards
+    /// are not passed to `on_event`.
     ///
     /// Fails with the room's refusal. Call this method only in an invocation
     /// that waits for the result. If the invocation ended first, the room would
