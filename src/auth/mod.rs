@@ -55,7 +55,7 @@ pub use claims::{Claims, Policy};
 pub use error::TokenError;
 pub use grant_rules::GrantRules;
 pub use identity::Identity;
-pub use issuer::KeysUrl;
+pub use issuer::{KeysUrl, check_url};
 pub use key::{Algorithm, KeyRejection, Kid};
 pub use keys::{KeyError, Keys, SkippedKey};
 pub use origins::Origins;
