@@ -54,6 +54,7 @@ pub mod settings;
 pub mod sse;
 pub mod store;
 pub mod time;
+pub mod webhooks;
 
 #[cfg(target_arch = "wasm32")]
 mod edge;

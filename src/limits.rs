@@ -265,6 +265,22 @@ pub const REPORT_PERIOD_MS: u64 = 30 * 60 * 1_000;
 pub const LISTED_ROOMS: u64 = 1_000;
 pub const LISTED_ROOMS_DEFAULT: u64 = 100;
 
+/// Maximum total size of the webhook notifications that wait in a room. If they
+/// exceed it, the oldest quarter is dropped. Published events are not counted,
+/// since they are in the log.
+pub const WEBHOOK_QUEUE_BYTES: u64 = 4 * MIB as u64;
+/// A batch of webhook notifications ends when it has this size. A larger event is
+/// sent alone.
+pub const WEBHOOK_BATCH_BYTES: usize = 256 * KIB;
+/// Time within which the receiver of a webhook must answer.
+pub const WEBHOOK_TIMEOUT_MS: u64 = 5_000;
+/// A webhook notification that is older than this time, and whose delivery
+/// failed, is dropped.
+pub const WEBHOOK_RETRY_MS: u64 = 24 * HOUR_MS;
+/// If the object is lost during the delivery of a webhook, the alarm continues
+/// the delivery after this time.
+pub const WEBHOOK_RESTART_MS: u64 = 30_000;
+
 /// Default values of the room settings. [`crate::settings::Settings`] describes
 /// the settings.
 pub const RETAINED_APPENDS: u64 = 1_000;

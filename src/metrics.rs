@@ -69,6 +69,10 @@ metrics! {
         "Requests and frames that were refused because of their token.";
     RATE_LIMITED: Counter "rate_limited_total" "limit"
         "Frames and requests that were refused with rate_limited.";
+    WEBHOOK_DELIVERIES: Counter "webhook_deliveries_total" "result"
+        "Webhook batches that were delivered (ok) or failed, and notifications that were dropped.";
+    WEBHOOK_BACKLOG: Gauge "webhook_backlog" ""
+        "Webhook notifications that wait for a retry because their delivery failed.";
     ROWS_WRITTEN: Counter "rows_written_total" ""
         "Billed rows that the rooms wrote. Rows for alarms are not counted.";
 }

@@ -33,6 +33,8 @@ pub struct Report {
 pub struct RoomReport {
     pub head: Seq,
     pub members: u64,
+    /// Number of webhook notifications that wait for a retry.
+    pub webhook_backlog: u64,
     /// Number of sessions, by the key of the metric `connections`.
     pub sessions: Sums,
 }
@@ -40,6 +42,9 @@ pub struct RoomReport {
 impl Report {
     /// Prefix of an isolate's name. The name of a room has no slash.
     pub const ISOLATE: &str = "isolate/";
+    /// Key of a room's webhook backlog. It is absent if nothing waits. An earlier
+    /// version adds it to its sums, but shows no metric of this name.
+    const BACKLOG: &str = "backlog";
 
     /// Parses the text of a report. Another version may have added metrics, which
     /// are kept.
@@ -48,9 +53,15 @@ impl Report {
         let mut values = Sums::parse(lines)?;
         let sessions = values.remove_all(&metrics::CONNECTIONS);
         let [period, number, at] = ["period", "number", "at"].map(|key| values.remove(key));
-        let [head, members] = ["head", "members"].map(|key| values.remove(key));
+        let [head, members, backlog] =
+            ["head", "members", Self::BACKLOG].map(|key| values.remove(key));
         let room = match head {
-            Some(head) => Some(RoomReport { head: Seq::new(head)?, members: members?, sessions }),
+            Some(head) => Some(RoomReport {
+                head: Seq::new(head)?,
+                members: members?,
+                webhook_backlog: backlog.unwrap_or_default(),
+                sessions,
+            }),
             None => None,
         };
         Some(Self {
@@ -73,6 +84,9 @@ impl Report {
         if let Some(room) = &self.room {
             values.add("head", room.head.get());
             values.add("members", room.members);
+            if room.webhook_backlog > 0 {
+                values.add(Self::BACKLOG, room.webhook_backlog);
+            }
             values.add_all(&room.sessions);
         }
         format!("{}\n{}", self.reporter, values.lines())
@@ -95,6 +109,9 @@ impl Report {
         if let Some(room) = &self.room {
             sums.add_all(&room.sessions);
             sums.add(&metrics::MEMBERS.series(""), room.members);
+            if room.webhook_backlog > 0 {
+                sums.add(&metrics::WEBHOOK_BACKLOG.series(""), room.webhook_backlog);
+            }
             let state = if self.sessions() == 0 { "empty" } else { "occupied" };
             sums.add(&metrics::ROOMS.series(state), 1);
         }

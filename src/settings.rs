@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::auth::check_url;
 use crate::limits;
 use crate::protocol::{Pattern, RoomName};
 
@@ -54,6 +55,11 @@ pub struct Settings {
     pub flow_window_bytes: u64,
     /// Whether the room reports to the directory and the metrics.
     pub directory: bool,
+    /// Whether the room sends notifications to a webhook.
+    /// [`RoomSettings::webhook_url`] returns its URL.
+    pub webhook_url: bool,
+    /// Whether published events are notifications too.
+    pub webhook_events: bool,
 }
 
 impl Default for Settings {
@@ -76,6 +82,8 @@ impl Default for Settings {
             flow_required: false,
             flow_window_bytes: limits::FLOW_WINDOW_BYTES,
             directory: true,
+            webhook_url: false,
+            webhook_events: false,
         }
     }
 }
@@ -90,7 +98,7 @@ pub struct RoomSettings(
     Vec<(Pattern, Overrides)>,
 );
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Overrides {
     retained_appends: Option<u64>,
@@ -115,6 +123,9 @@ struct Overrides {
     flow_required: Option<bool>,
     flow_window_bytes: Option<u64>,
     directory: Option<bool>,
+    /// URL of the webhook. Empty if the room has none.
+    webhook_url: Option<String>,
+    webhook_events: Option<bool>,
 }
 
 impl RoomSettings {
@@ -140,6 +151,19 @@ impl RoomSettings {
     pub fn worker_reports(&self) -> bool {
         let every = self.0.iter().find(|(pattern, _)| *pattern == Pattern::Every);
         every.and_then(|(_, overrides)| overrides.directory).unwrap_or(true)
+    }
+
+    /// Returns the URL of a room's webhook, if the room has one.
+    pub fn webhook_url(&self, room: &RoomName) -> Option<&str> {
+        let matching = self.0.iter().rev().filter(|(pattern, _)| pattern.matches(room));
+        let url = matching.filter_map(|(_, overrides)| overrides.webhook_url.as_deref()).next();
+        url.filter(|url| !url.is_empty())
+    }
+
+    /// Returns whether any room has a webhook.
+    pub fn have_webhooks(&self) -> bool {
+        let mut urls = self.0.iter().filter_map(|(_, overrides)| overrides.webhook_url.as_ref());
+        urls.any(|url| !url.is_empty())
     }
 
     /// Returns the settings of a room.
@@ -184,7 +208,10 @@ impl Overrides {
                 ));
             }
         }
-        Ok(())
+        let url = self.webhook_url.as_deref().filter(|url| !url.is_empty());
+        let risk = "anyone on the way could read the notifications";
+        url.map_or(Ok(()), |url| check_url(url, risk))
+            .map_err(|why| format!("webhook_url must be like `https://app.example/hook`: {why}"))
     }
 
     fn over(&self, under: Settings) -> Settings {
@@ -206,6 +233,8 @@ impl Overrides {
             flow_required: self.flow_required.unwrap_or(under.flow_required),
             flow_window_bytes: self.flow_window_bytes.unwrap_or(under.flow_window_bytes),
             directory: self.directory.unwrap_or(under.directory),
+            webhook_url: self.webhook_url.as_ref().map_or(under.webhook_url, |url| !url.is_empty()),
+            webhook_events: self.webhook_events.unwrap_or(under.webhook_events),
         }
     }
 }
@@ -235,6 +264,21 @@ mod tests {
     }
 
     #[test]
+    fn webhook_url_comes_from_the_most_specific_pattern_and_may_be_empty() {
+        let json = r#"{"a:*":{"webhook_url":"https://a.example/"},"a:b":{"webhook_url":""},
+                       "*":{"webhook_url":"http://localhost:1/","webhook_events":true}}"#;
+        let settings = RoomSettings::parse(json).unwrap();
+        for (room, url) in
+            [("a:c", Some("https://a.example/")), ("a:b", None), ("z", Some("http://localhost:1/"))]
+        {
+            let name = RoomName::parse(room).unwrap();
+            assert_eq!(settings.webhook_url(&name), url, "{room}");
+            assert_eq!(settings.of(&name).webhook_url, url.is_some(), "{room}");
+        }
+        assert!(settings.have_webhooks() && !RoomSettings::default().have_webhooks());
+    }
+
+    #[test]
     fn invalid_setting_is_named_in_the_error() {
         for (json, named) in [
             ("", "ROOM_SETTINGS"),
@@ -243,6 +287,8 @@ mod tests {
             (r#"{"a":{"sockets":0}}"#, "sockets is 0"),
             (r#"{"a":{"sockets":32001}}"#, "1 to 32000"),
             (r#"{"a":{"retained_ms":-1}}"#, "-1"),
+            (r#"{"a":{"webhook_url":"http://app.example/"}}"#, "webhook_url"),
+            (r#"{"a":{"webhook_url":"app.example"}}"#, "no scheme"),
         ] {
             let wrong = RoomSettings::parse(json).unwrap_err();
             assert!(wrong.contains(named), "{json}: {wrong}");

@@ -1,6 +1,6 @@
 //! The storage interface that the log requires. A store has one row about the
 //! room, a ring of slots with one append each, and one row per key of the
-//! state.
+//! state. A room with webhooks also has a queue of notifications.
 //!
 //! The interface is synchronous, like the SQLite database of a Durable Object.
 //! The edge implements the interface with SQL. The tests implement it in memory
@@ -10,7 +10,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use crate::protocol::{Epoch, Seq};
+use crate::protocol::{Epoch, Seq, User};
 use crate::time::Millis;
 
 /// A failure of the storage. The message is for the operator's log, never for
@@ -90,6 +90,64 @@ impl KeyChange<'_> {
     }
 }
 
+/// The row about the queue of webhook notifications ([`crate::webhooks`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueMeta {
+    /// Number of the last notification that was delivered or dropped.
+    pub done: u64,
+    /// Seq of the last event that was delivered or dropped.
+    pub done_seq: Seq,
+    /// Whether published events are notifications too.
+    pub has_events: bool,
+    /// Whether the last notification about it says that the room is occupied.
+    pub is_occupied: bool,
+    /// Number of times in a row that a batch failed.
+    pub failures: u64,
+    /// Time at which the failed batch is sent again.
+    pub retry_at: Millis,
+    /// Number of the last notification of the failed batch.
+    pub batch_to: u64,
+    /// Seq of the last event of the failed batch.
+    pub batch_to_seq: Seq,
+    /// Number of notifications that were dropped since the last delivery.
+    pub dropped: u64,
+}
+
+/// A row of the queue without its text: the notifications that one input caused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueRow {
+    /// Number of the last notification in the row.
+    pub last: u64,
+    pub at: Millis,
+    /// Head of the log when the row was written.
+    pub head: Seq,
+    /// Byte offset in the queue of the start of this row.
+    pub start_offset: u64,
+    /// Byte offset in the queue of the end of this row.
+    pub end_offset: u64,
+}
+
+/// A session or a member whose end will be a notification. If the process dies,
+/// the sockets and the members are lost. Then this row is their only record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OpenItem {
+    /// Id of the session. `None` for a member.
+    pub session: Option<u64>,
+    /// `None` for an anonymous session.
+    pub user: Option<User>,
+}
+
+/// A change of the queue.
+#[derive(Clone, Copy, Default)]
+pub struct QueueChange<'a> {
+    pub meta: Option<&'a QueueMeta>,
+    pub added: &'a [(QueueRow, String)],
+    /// Number up to which rows are removed.
+    pub remove_to: Option<u64>,
+    pub opened: &'a [OpenItem],
+    pub closed: &'a [OpenItem],
+}
+
 /// The storage of one room. Every method fails if the storage fails. If
 /// `create`, `resize` or `append` fails, the storage has not changed.
 pub trait Store {
@@ -152,6 +210,26 @@ pub trait Store {
 
     /// Returns every key with the size of its latest event in bytes.
     fn state_sizes(&self) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Returns the row about the queue. `None` if the room never had a
+    /// notification.
+    fn queue(&self) -> Result<Option<QueueMeta>, StoreError>;
+
+    /// Returns the rows of the queue after the notification `after`, in their
+    /// order. If there are any, returns at least one row, and stops once the rows
+    /// have `bytes` bytes in total. Called only if [`Store::queue`] is stored.
+    fn queue_rows(&self, after: u64, bytes: usize) -> Result<Vec<(QueueRow, String)>, StoreError>;
+
+    /// Returns the newest row of the queue. Called only if [`Store::queue`] is
+    /// stored.
+    fn newest_queue_row(&self) -> Result<Option<QueueRow>, StoreError>;
+
+    /// Returns all open items. Called only if [`Store::queue`] is stored.
+    fn open_items(&self) -> Result<Vec<OpenItem>, StoreError>;
+
+    /// Changes the queue. Creates its tables if they don't exist. Either all of
+    /// these changes are stored or none.
+    fn write_queue(&mut self, change: QueueChange) -> Result<(), StoreError>;
 
     /// Deletes everything, as if the room had never existed.
     fn erase(&mut self) -> Result<(), StoreError>;

@@ -10,6 +10,7 @@ use super::log::{self, Level};
 use super::platform::variable;
 use crate::auth::{GrantRules, Keys, KeysUrl, Origins, Policy, PublicRooms, Verifier};
 use crate::settings::RoomSettings;
+use crate::webhooks::Secrets;
 
 pub struct Config {
     pub hooks: Hooks,
@@ -20,6 +21,8 @@ pub struct Config {
     pub settings: RoomSettings,
     /// The token with which Prometheus may read the metrics.
     pub metrics_token: Option<String>,
+    /// The secrets that sign webhooks.
+    pub webhook_secrets: Secrets,
 }
 
 thread_local! {
@@ -62,6 +65,15 @@ impl Config {
         }
         let settings =
             variable(env, "ROOM_SETTINGS").map(|json| RoomSettings::parse(&json)).transpose()?;
+        let settings = settings.unwrap_or_default();
+        let webhook_secrets =
+            variable(env, "WEBHOOK_SECRETS").map(|text| Secrets::parse(&text)).transpose()?;
+        let webhook_secrets = webhook_secrets.unwrap_or_default();
+        if settings.have_webhooks() && webhook_secrets.is_empty() {
+            return Err("ROOM_SETTINGS has a webhook_url, so webhooks must be signed: set \
+                        WEBHOOK_SECRETS (`wrangler secret put WEBHOOK_SECRETS`)"
+                .into());
+        }
         let public_rooms =
             variable(env, "PUBLIC_ROOMS").map(|json| PublicRooms::parse(&json)).transpose()?;
         let policy = Policy {
@@ -75,8 +87,9 @@ impl Config {
             jwks_url,
             origins: Origins::parse(&variable(env, "ALLOWED_ORIGINS").unwrap_or_default())?,
             public_rooms: public_rooms.unwrap_or_default(),
-            settings: settings.unwrap_or_default(),
+            settings,
             metrics_token: variable(env, "METRICS_TOKEN"),
+            webhook_secrets,
         })
     }
 }

@@ -132,6 +132,36 @@ async function record({ ROOMS }, shard, reports) {
   }
 }
 
+/**
+ * Sends a webhook. Resolves with `undefined` if the receiver accepted it, and otherwise with the
+ * reason. A timer or an open response would keep the object active, and billed, so both end here.
+ * Redirects are not followed, because only the operator decides who receives notifications.
+ */
+export async function sendWebhook(url, id, timestamp, signature, body, timeoutMs) {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), timeoutMs);
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        "webhook-id": id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": signature,
+      },
+      body,
+      redirect: "manual",
+      signal: controller.signal,
+    });
+    await response.body?.cancel();
+    return response.ok ? undefined : `answered ${response.status}`;
+  } catch (cause) {
+    return controller.signal.aborted ? `no answer within ${timeoutMs} ms` : String(cause);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Lists rooms, or sums the metrics: resolves with the answer of each shard. */
 export function readDirectory({ ROOMS }, shards, query) {
   const stubs = Array.from({ length: shards }, (_, shard) => ROOMS.getByName(`directory/${shard}`));

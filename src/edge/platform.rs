@@ -89,6 +89,18 @@ extern "C" {
     #[wasm_bindgen(js_name = sendReports)]
     pub fn send_reports(env: &Env, shard: u32, reports: &Array) -> Promise;
 
+    /// Sends a webhook. The promise resolves to the reason why the receiver did not
+    /// accept it, or to `undefined`, and never rejects.
+    #[wasm_bindgen(js_name = sendWebhook)]
+    pub fn send_webhook(
+        url: &str,
+        id: &str,
+        timestamp: &str,
+        signature: &str,
+        body: &str,
+        timeout_ms: f64,
+    ) -> Promise;
+
     /// Lists rooms, or returns the sums of the metrics if `query` is `None`. The
     /// promise resolves to an array with the text of each shard.
     #[wasm_bindgen(js_name = readDirectory)]

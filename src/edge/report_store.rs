@@ -2,7 +2,7 @@
 
 use worker::{SqlStorage, SqlStorageValue, State};
 
-use super::sql_store::{SqlRow, integer, run, store_error, text, unreadable};
+use super::sql::{SqlRow, integer, run, store_error, text, unreadable};
 use crate::directory::ReportStore;
 use crate::protocol::{RoomName, RoomsQuery};
 use crate::report::Report;

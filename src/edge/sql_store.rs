@@ -5,14 +5,17 @@
 //! writes are durable. So the object only needs to write before it sends.
 
 use std::cell::Cell;
-use std::fmt::Debug;
 use std::ops::RangeInclusive;
 
 use worker::{SqlStorage, SqlStorageValue, State, Storage};
 
 use super::platform;
+use super::sql::{Ran, SqlRow, integer, number, run, store_error, text, unreadable};
+use super::sql_queue;
 use crate::protocol::{Epoch, RoomName, Seq};
-use crate::store::{self, Append, KeyChange, LogMeta, Store, StoreError};
+use crate::store::{
+    self, Append, KeyChange, LogMeta, OpenItem, QueueChange, QueueMeta, QueueRow, Store, StoreError,
+};
 use crate::time::Millis;
 
 /// The version of the tables. Code with a later version must migrate these
@@ -311,6 +314,26 @@ impl Store for SqlStore {
         sizes.collect::<Option<_>>().ok_or_else(|| unreadable("the state"))
     }
 
+    fn queue(&self) -> Result<Option<QueueMeta>, StoreError> {
+        sql_queue::meta(&self.sql)
+    }
+
+    fn queue_rows(&self, after: u64, bytes: usize) -> Result<Vec<(QueueRow, String)>, StoreError> {
+        sql_queue::rows(&self.sql, after, bytes)
+    }
+
+    fn newest_queue_row(&self) -> Result<Option<QueueRow>, StoreError> {
+        sql_queue::newest(&self.sql)
+    }
+
+    fn open_items(&self) -> Result<Vec<OpenItem>, StoreError> {
+        sql_queue::open_items(&self.sql)
+    }
+
+    fn write_queue(&mut self, change: QueueChange) -> Result<(), StoreError> {
+        self.transaction(|| sql_queue::write(change, |sql, values| self.run(sql, values).map(drop)))
+    }
+
     fn erase(&mut self) -> Result<(), StoreError> {
         platform::delete_all(&self.storage).map_err(store_error)
     }
@@ -318,24 +341,6 @@ impl Store for SqlStore {
     fn rows_written(&self) -> u64 {
         self.rows_written.get()
     }
-}
-
-pub type SqlRow = Vec<SqlStorageValue>;
-
-/// The result of a statement.
-pub struct Ran {
-    pub rows: Vec<SqlRow>,
-    written: u64,
-}
-
-pub fn run(
-    sql: &SqlStorage,
-    statement: &str,
-    values: Vec<SqlStorageValue>,
-) -> Result<Ran, StoreError> {
-    let cursor = sql.exec(statement, values).map_err(store_error)?;
-    let rows = cursor.raw().collect::<worker::Result<_>>().map_err(store_error)?;
-    Ok(Ran { rows, written: cursor.rows_written() as u64 })
 }
 
 /// The tables that exist in the database.
@@ -370,32 +375,4 @@ fn append_of(row: &SqlRow) -> Option<Append> {
         floor: floor?,
         floor_offset: floor_starts?,
     })
-}
-
-/// Converts an integer to a SQLite value. All integers in the store are below
-/// 2^53, so they are exact in JavaScript.
-pub fn integer(number: u64) -> SqlStorageValue {
-    SqlStorageValue::Integer(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-fn number(row: &SqlRow, column: usize) -> Option<u64> {
-    match row.get(column)? {
-        SqlStorageValue::Integer(number) => u64::try_from(*number).ok(),
-        _ => None,
-    }
-}
-
-pub fn text(row: &SqlRow, column: usize) -> Option<&str> {
-    match row.get(column)? {
-        SqlStorageValue::String(text) => Some(text),
-        _ => None,
-    }
-}
-
-pub fn store_error(cause: impl Debug) -> StoreError {
-    StoreError(format!("{cause:?}"))
-}
-
-pub fn unreadable(what: &str) -> StoreError {
-    StoreError(format!("{what} is damaged"))
 }

@@ -148,10 +148,13 @@ impl<S: Store> Log<S> {
     /// Returns the seq of the oldest retained event; `head` + 1 if no event is
     /// retained.
     pub fn oldest(&self, now: Millis) -> Result<Seq, StoreError> {
-        Ok(match self.oldest_append(now)? {
-            Some(append) => append.first,
-            None => self.head().plus(1),
-        })
+        self.oldest_since(now.minus(self.settings.retained_ms))
+    }
+
+    /// Returns the seq of the oldest stored event of this time or later; `head`
+    /// + 1 if there is no such event.
+    pub fn oldest_since(&self, at: Millis) -> Result<Seq, StoreError> {
+        Ok(self.oldest_append_since(at)?.map_or(self.head().plus(1), |append| append.first))
     }
 
     /// Returns the total bytes of the retained events and of the state.
@@ -161,6 +164,15 @@ impl<S: Store> Log<S> {
             _ => 0,
         };
         Ok(events.saturating_add(self.keys()?.bytes()))
+    }
+
+    /// Returns the room's storage, for the data besides the log.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
     }
 
     /// Returns the number of rows that the platform bills for the writes since

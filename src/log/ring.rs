@@ -87,8 +87,15 @@ impl<S: Store> Log<S> {
     /// Returns the oldest retained append, if any append is retained. A
     /// retained append is complete and not older than `retained_ms`.
     pub(super) fn oldest_append(&self, now: Millis) -> Result<Option<Append>, StoreError> {
+        self.oldest_append_since(now.minus(self.settings.retained_ms))
+    }
+
+    /// Returns the oldest complete append that is not older than `oldest_at`.
+    pub(super) fn oldest_append_since(
+        &self,
+        oldest_at: Millis,
+    ) -> Result<Option<Append>, StoreError> {
         let Some(head) = self.head else { return Ok(None) };
-        let oldest_at = now.minus(self.settings.retained_ms);
         if head.at < oldest_at {
             return Ok(None);
         }

@@ -222,6 +222,11 @@ impl Presence {
         self.members.contains_key(user)
     }
 
+    /// Returns the users who have an entry now.
+    pub fn user_names(&self) -> impl Iterator<Item = &User> {
+        self.members.keys()
+    }
+
     /// Returns the number of users who have an entry now. An entry that the
     /// next change removes still counts.
     pub fn users(&self) -> usize {

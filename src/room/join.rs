@@ -27,7 +27,10 @@ impl<S: Store> Room<S> {
             return self.close(id, refusal);
         }
         match self.welcome(id, identity, start, bridge, now) {
-            Ok(()) => self.save_attachment(id),
+            Ok(()) => {
+                self.note_joined(id);
+                self.save_attachment(id);
+            }
             Err(cause) => {
                 let refusal = self.storage_failed(&cause);
                 self.close(id, refusal);
@@ -151,6 +154,7 @@ impl<S: Store> Room<S> {
         let deadline = session.deadline();
         self.count_out(&before);
         self.count_in(&user);
+        self.note_renewed(id, &before);
         self.next_expiry = self.next_expiry.min(deadline);
         self.arm(deadline, now);
         self.save_attachment(id);
@@ -194,6 +198,7 @@ impl<S: Store> Room<S> {
         self.reporting.count_out(session.joined.transport);
         let user = session.joined.identity.user;
         self.count_out(&user);
+        self.note_closed(id, user.as_ref(), code.unwrap_or(1006));
         self.disconnected.push((user, id, mode));
         self.replayer.remove(id);
     }

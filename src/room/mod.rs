@@ -17,6 +17,7 @@ mod requests;
 mod signals;
 mod timers;
 mod transfer;
+mod webhooks;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,7 @@ use replay::Replayer;
 use reporting::Reporting;
 use signals::Signals;
 use timers::AlarmState;
+use webhooks::Webhooks;
 pub use window::IfUnread;
 use window::Window;
 
@@ -84,6 +86,9 @@ pub enum Input<'a> {
     AlarmTime { at: Option<Millis> },
     /// The wait of an [`Effect::ScheduleReport`] ended.
     Report,
+    /// The result of an [`Effect::Deliver`]. `failure` says why the receiver did
+    /// not accept the batch.
+    Delivered { batch: String, failure: Option<String> },
 }
 
 /// The way in which a client reaches a socket of the room.
@@ -166,11 +171,18 @@ pub enum Effect {
     ScheduleReport {
         after_ms: u64,
     },
+    /// Sign the body and send it to the room's webhook, and return the result as
+    /// [`Input::Delivered`]. At most one batch of a room is being delivered.
+    Deliver {
+        batch: String,
+        body: String,
+    },
     /// Drop the room from memory, because it was erased. Load a new room for
     /// the next input.
     Unload,
-    /// Write a line to the operator's log.
+    /// Write a line to the operator's log. `event` is its kind.
     LogError {
+        event: &'static str,
         cause: String,
     },
 }
@@ -221,6 +233,8 @@ pub struct Room<S> {
     next_expiry: Millis,
     loaded_since: Millis,
     reporting: Reporting,
+    /// The notifications for the operator's webhook, if the room has one.
+    webhooks: Option<Webhooks>,
     effects: Vec<Effect>,
 }
 
@@ -239,6 +253,7 @@ impl<S: Store> Room<S> {
         let rows_before = store.rows_written();
         let (log, meta_written) = Log::open(store, settings, now, random)?;
         let broadcaster = Broadcaster::new(log.head(), log.end_offset());
+        let webhooks = Webhooks::load(&log, settings)?;
         Ok(Self {
             name,
             settings,
@@ -264,6 +279,7 @@ impl<S: Store> Room<S> {
             next_expiry: Millis::MAX,
             loaded_since: now,
             reporting: Reporting::new(now, rows_before),
+            webhooks,
             effects: Vec::new(),
         })
     }
@@ -310,6 +326,8 @@ impl<S: Store> Room<S> {
         self.restore_reports();
         self.restore_replays();
         self.restore_presence(now);
+        self.end_lost_items();
+        self.store_notifications(now);
         self.arm(self.next_due(now), now);
         self.schedule_flush();
         // The input that follows reports what these effects change.
@@ -352,9 +370,12 @@ impl<S: Store> Room<S> {
             Input::Alarm => self.alarm(now),
             Input::AlarmTime { at } => self.handle_alarm_time(at, now),
             Input::Report => self.reporting.end_wait(),
+            Input::Delivered { batch, failure } => self.delivered(&batch, failure, now),
         }
         self.process_disconnects(now);
         self.save_presence();
+        self.store_notifications(now);
+        self.deliver_batch(now);
         self.query_alarm();
         self.schedule_flush();
         self.report(to_worker, now);
@@ -369,6 +390,7 @@ impl<S: Store> Room<S> {
         from: &User,
         now: Millis,
     ) -> Result<PublishResult, Refusal> {
+        self.prepare_event_notifications()?;
         let appended = self.log.append(events, from, now).map_err(|error| match error {
             AppendError::Refused(refusal) => refusal,
             AppendError::Store(cause) => self.storage_failed(&cause),
@@ -414,6 +436,7 @@ impl<S: Store> Room<S> {
     /// the alarm, so no remaining effect may set an alarm.
     fn unload(&mut self) {
         self.disconnected.clear();
+        self.webhooks = None;
         self.alarm = AlarmState::NotSet;
         self.effects.retain(|effect| !matches!(effect, Effect::SetAlarm { .. }));
         self.effects.push(Effect::Unload);
@@ -423,7 +446,7 @@ impl<S: Store> Room<S> {
     /// client receives only the code `internal`, which says that the client did
     /// not cause the error.
     fn storage_failed(&mut self, cause: &StoreError) -> Refusal {
-        self.effects.push(Effect::LogError { cause: cause.to_string() });
+        self.effects.push(Effect::LogError { event: "room_failed", cause: cause.to_string() });
         Refusal::new(Code::Internal, "an internal error occurred in the room; try again")
     }
 

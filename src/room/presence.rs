@@ -95,6 +95,7 @@ impl<S: Store> Room<S> {
             self.offer_members(listeners, vec![text.into()]);
         }
         self.presence.commit_changes(now);
+        self.note_members();
         self.members_changed = false;
         self.window.open();
         self.list_members(now);

@@ -203,6 +203,7 @@ impl<S: Store> Room<S> {
         let room = (!is_erased).then(|| RoomReport {
             head: self.log.head(),
             members: self.presence.count(now) as u64,
+            webhook_backlog: self.webhook_backlog(),
             sessions: self.reporting.sessions(),
         });
         let reporting = &mut self.reporting;

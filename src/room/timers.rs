@@ -53,6 +53,16 @@ impl<S: Store> Room<S> {
         self.effects.push(Effect::SetAlarm { at });
     }
 
+    /// Makes sure like [`Self::arm`] that the alarm is set, also if the time of the
+    /// alarm is not known. In that case, setting the alarm may cost a row that the
+    /// query would save.
+    pub(super) fn arm_without_query(&mut self, due: Millis, now: Millis) {
+        if matches!(self.alarm, AlarmState::Unknown | AlarmState::Queried) {
+            self.alarm = AlarmState::NotSet;
+        }
+        self.arm(due, now);
+    }
+
     /// Queries the time of the alarm if the room does not know it. The query
     /// follows the first input of a loaded room, because that input may set the
     /// alarm.
@@ -74,7 +84,8 @@ impl<S: Store> Room<S> {
 
     pub(super) fn alarm(&mut self, now: Millis) {
         self.alarm = AlarmState::NotSet;
-        if self.sessions.is_empty() && self.idle_until() <= now {
+        let is_idle = self.sessions.is_empty() && self.idle_until() <= now;
+        if is_idle && self.webhooks_due(now).is_none() {
             return match self.log.erase() {
                 Ok(()) => self.unload(),
                 Err(cause) => {
@@ -126,7 +137,8 @@ impl<S: Store> Room<S> {
             until if until <= now => now.plus(self.settings.retained_ms),
             until => until,
         };
-        sessions.chain(restart_at).chain(self.presence_due()).fold(idle, Millis::min)
+        let due = sessions.chain(restart_at).chain(self.presence_due());
+        due.chain(self.webhooks_due(now)).fold(idle, Millis::min)
     }
 
     /// Returns the time until which the last event of the log is retained.

@@ -47,6 +47,7 @@ impl<S: Store> Room<S> {
                 AppendError::Store(cause) => Failure::from(cause),
             })?;
         }
+        self.skip_imported_events()?;
         let (epoch, head) = (self.log.epoch(), self.log.head());
         Ok(Answer::Ok { body: import_body(&self.name, epoch, head) })
     }

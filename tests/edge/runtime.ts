@@ -41,7 +41,7 @@ export interface Options {
    */
   vars?: Record<string, string | object> | undefined;
   /** Value of `ROOM_SETTINGS`: the settings by room pattern. */
-  settings?: Record<string, Record<string, number | boolean>> | undefined;
+  settings?: Record<string, Record<string, number | boolean | string>> | undefined;
   /** Value of `PUBLIC_ROOMS`: the patterns of the public rooms. */
   publicRooms?: string[] | undefined;
   /**

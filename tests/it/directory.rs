@@ -79,6 +79,7 @@ fn report(room: &str, period: u64, number: u64, gaps: u64) -> Report {
         number,
         at: Millis::new(period + number),
         room: Some(RoomReport {
+            webhook_backlog: 0,
             head: Seq::new(number).unwrap(),
             members: 2,
             sessions: sums(&[("connections:websocket", 1)]),

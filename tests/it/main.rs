@@ -55,3 +55,4 @@ mod state;
 mod test_rng;
 mod tokens;
 mod transfer;
+mod webhooks;

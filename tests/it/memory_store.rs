@@ -4,12 +4,14 @@
 //! not at all.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use roomcast::protocol::{Epoch, Seq};
-use roomcast::store::{Append, KeyChange, LogMeta, Row, Store, StoreError};
+use roomcast::store::{
+    Append, KeyChange, LogMeta, OpenItem, QueueChange, QueueMeta, QueueRow, Row, Store, StoreError,
+};
 
 /// A handle to one room's storage. The storage stays when the room is dropped.
 #[derive(Clone, Default)]
@@ -36,6 +38,10 @@ pub struct Tables {
     /// Each append, with its events and its part of the index of ids.
     pub slots: BTreeMap<u64, (Append, String, Vec<u8>)>,
     pub state: BTreeMap<String, (Seq, String)>,
+    pub queue_meta: Option<QueueMeta>,
+    /// The rows of the queue, by the number of their last notification.
+    pub queue: BTreeMap<u64, (QueueRow, String)>,
+    pub open_items: BTreeSet<OpenItem>,
 }
 
 impl Tables {
@@ -235,6 +241,46 @@ impl Store for MemoryStore {
         let sizes =
             |(key, (_, event)): (&String, &(Seq, String))| (key.clone(), event.len() as u64);
         Ok(self.tables_for_read()?.state.iter().map(sizes).collect())
+    }
+
+    fn queue(&self) -> Result<Option<QueueMeta>, StoreError> {
+        Ok(self.tables_for_read()?.queue_meta)
+    }
+
+    fn queue_rows(&self, after: u64, bytes: usize) -> Result<Vec<(QueueRow, String)>, StoreError> {
+        let mut read_bytes = 0;
+        let mut rows = Vec::new();
+        for (_, row) in self.tables_for_read()?.queue.range(after + 1..) {
+            read_bytes += row.1.len();
+            rows.push(row.clone());
+            if read_bytes >= bytes {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    fn newest_queue_row(&self) -> Result<Option<QueueRow>, StoreError> {
+        Ok(self.tables_for_read()?.queue.values().next_back().map(|(row, _)| *row))
+    }
+
+    fn open_items(&self) -> Result<Vec<OpenItem>, StoreError> {
+        Ok(self.tables_for_read()?.open_items.iter().cloned().collect())
+    }
+
+    fn write_queue(&mut self, change: QueueChange) -> Result<(), StoreError> {
+        let QueueChange { meta, added, remove_to, opened, closed } = change;
+        let remove_to = remove_to.unwrap_or_default();
+        let removed = self.tables_for_read()?.queue.range(..=remove_to).count();
+        let items = opened.len() + closed.len();
+        let mut tables =
+            self.tables_for_write(usize::from(meta.is_some()) + added.len() + removed + items)?;
+        tables.queue_meta = meta.copied().or(tables.queue_meta);
+        tables.queue.retain(|last, _| *last > remove_to);
+        tables.queue.extend(added.iter().map(|row| (row.0.last, row.clone())));
+        tables.open_items.retain(|item| !closed.contains(item));
+        tables.open_items.extend(opened.iter().cloned());
+        Ok(())
     }
 
     fn erase(&mut self) -> Result<(), StoreError> {

@@ -25,6 +25,7 @@ use crate::client::Client;
 use crate::directory::{MemoryReportStore, new_directory};
 use crate::memory_store::MemoryStore;
 use crate::tokens;
+use crate::webhooks::Receiver;
 
 mod runtime;
 
@@ -97,6 +98,10 @@ pub struct SimRuntime {
     pub report_at: Option<Millis>,
     /// Whether requests come from a worker that delivers reports.
     pub delivers_reports: bool,
+    /// The receiver of the room's webhook.
+    pub receiver: Receiver,
+    /// The batch that is being delivered: its id and body.
+    pub in_flight: Option<(String, String)>,
     /// Number of times that the process was killed.
     pub crashes: u64,
     pub clock_went_back: bool,
@@ -182,6 +187,8 @@ impl SimRuntime {
             reports_sent: 0,
             report_at: None,
             delivers_reports: true,
+            receiver: Receiver::default(),
+            in_flight: None,
             crashes: 0,
             clock_went_back: false,
             frames_sent: 0,

@@ -9,7 +9,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::super::config::Config;
 use super::super::log::{self, Level};
-use super::super::{platform, verifier};
+use super::super::{platform, verifier, webhooks};
 use super::{LoadedRoom, Object, Performed};
 use crate::auth::Claims;
 use crate::code::{Code, Refusal};
@@ -112,8 +112,11 @@ impl Object {
             Effect::ScheduleReport { after_ms } => {
                 self.later(after_ms, |object| object.handle_event(Input::Report))
             }
+            Effect::Deliver { batch, body } => self.deliver(loaded, batch, body),
             Effect::Unload => performed.unload = true,
-            Effect::LogError { cause } => log::room_failed(loaded.name.as_str(), &cause),
+            Effect::LogError { event, cause } => {
+                log::error(event, &[("room", loaded.name.as_str()), ("cause", &cause)]);
+            }
         }
     }
 
@@ -128,6 +131,17 @@ impl Object {
         spawn_local(async move {
             let claims = verifier::claims(&config, &token).await;
             object.handle_event(verdict(session, claims, &config, &name));
+        });
+    }
+
+    /// Delivers a batch of webhook notifications. The object stays active until the
+    /// receiver answers, or until the time limit of the delivery.
+    fn deliver(self: &Rc<Self>, loaded: &LoadedRoom, batch: String, body: String) {
+        let object = Rc::clone(self);
+        let (config, name) = (Rc::clone(&loaded.config), loaded.name.clone());
+        spawn_local(async move {
+            let failure = webhooks::send(&config, &name, &batch, &body).await;
+            object.handle_event(Input::Delivered { batch, failure });
         });
     }
 

@@ -20,19 +20,17 @@ impl SimRuntime {
     /// Hibernates the room. The storage, the sockets and their attachments
     /// stay.
     ///
-    /// Three things keep the room active: an open fetch to verify a token, the
-    /// timer of a batch window, and unsent frames of a socket. The timer of a
+    /// Four things keep the room active: an open fetch to verify a token, the
+    /// delivery of a webhook, the timer of a batch window, and unsent frames of a socket. The timer of a
     /// report fires first. Other timers are
     /// cancelled, which is stricter than the real runtime. The room must do the
     /// work of a timer even if the timer is lost.
     pub fn hibernate(&mut self) {
         self.fire_report();
         let is_all_sent = self.is_all_sent();
-        if self.verdicts.is_empty() && self.broadcast_at.is_none() && is_all_sent {
-            self.room = None;
-            self.replay_scheduled = false;
-            self.flush_at = None;
-            self.report_at = None;
+        let is_fetching = !self.verdicts.is_empty() || self.in_flight.is_some();
+        if !is_fetching && self.broadcast_at.is_none() && is_all_sent {
+            self.drop_room();
         }
     }
 
@@ -45,14 +43,20 @@ impl SimRuntime {
     /// without a Close.
     pub fn crash(&mut self) {
         self.crashes += 1;
+        self.drop_room();
+        self.sockets.clear();
+        self.clients.values_mut().for_each(Client::on_disconnect);
+        self.verdicts.clear();
+    }
+
+    /// Drops the room from memory, with its timers and its delivery.
+    fn drop_room(&mut self) {
         self.room = None;
         self.replay_scheduled = false;
         self.broadcast_at = None;
         self.flush_at = None;
         self.report_at = None;
-        self.sockets.clear();
-        self.clients.values_mut().for_each(Client::on_disconnect);
-        self.verdicts.clear();
+        self.in_flight = None;
     }
 
     /// Advances the clock. Windows that end in this time, and an alarm that is due
@@ -160,6 +164,14 @@ impl SimRuntime {
         }
     }
 
+    /// Lets the receiver of the webhook answer, if a batch is being delivered.
+    pub fn answer_webhook(&mut self) {
+        if let Some((batch, body)) = self.in_flight.take() {
+            let failure = self.receiver.receive(&batch, &body, self.now);
+            self.handle(Input::Delivered { batch, failure });
+        }
+    }
+
     /// Passes an input to the room, and performs the effects.
     pub fn handle(&mut self, input: Input) -> Option<Answer> {
         // Each of these inputs comes from a timer or a fetch, which hibernation
@@ -170,6 +182,7 @@ impl SimRuntime {
                 | Input::Broadcast
                 | Input::Flush
                 | Input::Report
+                | Input::Delivered { .. }
                 | Input::Verified { .. }
         );
         if self.hibernate_between_inputs && !keeps_active {
@@ -216,6 +229,9 @@ impl SimRuntime {
             self.handle_loaded(Input::AlarmTime { at: self.alarm });
         }
         self.check_invariants();
+        if !self.receiver.is_slow {
+            self.answer_webhook();
+        }
         if !self.slow_verdicts {
             self.deliver_verdicts();
         }
@@ -437,15 +453,15 @@ impl SimRuntime {
                 assert!(self.report_at.is_none(), "one report is scheduled at a time");
                 self.report_at = Some(self.now.plus(after_ms));
             }
+            Effect::Deliver { batch, body } => {
+                let before = self.in_flight.replace((batch, body));
+                assert!(before.is_none(), "one batch is delivered at a time");
+            }
             Effect::Unload => {
-                self.room = None;
-                self.replay_scheduled = false;
-                self.broadcast_at = None;
-                self.flush_at = None;
-                self.report_at = None;
+                self.drop_room();
                 self.erasures += 1;
             }
-            Effect::LogError { cause } => self.logged_errors.push(cause),
+            Effect::LogError { cause, .. } => self.logged_errors.push(cause),
         }
     }
 }
