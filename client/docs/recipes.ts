@@ -9,8 +9,8 @@ export const PAGES = ["docs/concepts.md", ...guides.map((name) => `docs/guides/$
 
 export const fileOf = (path: string): URL => new URL(path, repository);
 
-/** The same pages, and the page that shows the examples in several languages. */
-export const PAGES_WITH_EXAMPLES = [...PAGES, "docs/backends.md"];
+/** The same pages, and the pages that show examples in several languages. */
+export const PAGES_WITH_EXAMPLES = [...PAGES, "docs/backends.md", "docs/webhooks.md"];
 
 /**
  * Matches a recipe or an example in a page: a comment with the path of the file, and the code block

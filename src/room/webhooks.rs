@@ -27,7 +27,7 @@ use crate::webhooks::{Batch, Occurrence, Queue, lost};
 /// The notifications of a room with a webhook.
 pub(super) struct Webhooks {
     queue: Queue,
-    /// What the current input caused.
+    /// The notifications that the current input caused.
     happened: Vec<Occurrence>,
     opened: Vec<OpenItem>,
     closed: Vec<OpenItem>,

@@ -401,7 +401,7 @@ fn imported_events_are_not_notified() {
     assert_eq!(sim.receiver.log, ["event 2"]);
 }
 
-/// What a random run does with the receiver and the process.
+/// Changes the receiver's answers, or interrupts the process, at random.
 fn disturb(sim: &mut SimRuntime, rng: &mut TestRng) {
     sim.receiver.answers = match rng.below(6) {
         0 => Answers::Error,
