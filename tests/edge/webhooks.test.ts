@@ -102,6 +102,25 @@ describe("webhooks", { concurrency: true }, () => {
     assert.equal(ends.find(({ type }) => type === "member.left")!.user, "alice");
   });
 
+  test("a session costs four rows, and its delivery one", async (t) => {
+    const { room, receiver } = await start(t);
+    const alice = await join(room);
+    await receiver.until("occupied", () => receiver.notifications.length === 1);
+    const delivered = async (): Promise<number> => {
+      // An answer of the room follows the delivery that the receiver has accepted.
+      for (;;) {
+        const { rows_written: rows } = await room.stats();
+        await sleep(200);
+        if ((await room.stats()).rows_written === rows) return rows;
+      }
+    };
+    const before = await delivered();
+    (await join(room)).close();
+    await receiver.until("closed", () => receiver.notifications.length === 2);
+    assert.equal((await delivered()) - before, 4 + 1);
+    alice.drop();
+  });
+
   test("both secrets sign while there are two", async (t) => {
     const other = `whsec_${Buffer.alloc(24, "other").toString("base64")}`;
     const { room, receiver } = await start(t, (secret) => `${other} ${secret}`);

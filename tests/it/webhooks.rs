@@ -401,6 +401,42 @@ fn imported_events_are_not_notified() {
     assert_eq!(sim.receiver.log, ["event 2"]);
 }
 
+/// The rows are those in docs/webhooks.md. The rows of deliveries are included.
+#[test]
+fn notifications_cost_the_documented_rows() {
+    let mut sim = new_sim(true);
+    let mut costs = |act: &mut dyn FnMut(&mut SimRuntime)| {
+        sim.advance(limits::WEBHOOK_RESTART_MS);
+        sim.store.drain_rows_written();
+        act(&mut sim);
+        sim.store.drain_rows_written()
+    };
+    costs(&mut |sim| join(sim, "alice"));
+    let session = costs(&mut |sim| {
+        join(sim, "bob");
+        sim.close("bob", 1000);
+    });
+    assert_eq!(session, 4 + 1);
+    let member = costs(&mut |sim| {
+        sim.send("alice", ENTER);
+        sim.advance(limits::FLUSH_MS);
+        sim.send("alice", r#"{"type":"leave"}"#);
+    });
+    assert_eq!(member, 6 + 2);
+    let publish = costs(&mut |sim| sim.http_publish("writer", 1).map(drop).unwrap());
+    assert_eq!(publish, 1 + 1);
+    let occupied = costs(&mut |sim| {
+        sim.close("alice", 1000);
+        join(sim, "alice");
+    });
+    assert_eq!(occupied, 4 + 4 + 2);
+    let failure = costs(&mut |sim| {
+        sim.receiver.answers = Answers::Error;
+        sim.http_publish("writer", 1).unwrap();
+    });
+    assert_eq!(failure, 1 + 1);
+}
+
 /// Changes the receiver's answers, or interrupts the process, at random.
 fn disturb(sim: &mut SimRuntime, rng: &mut TestRng) {
     sim.receiver.answers = match rng.below(6) {
