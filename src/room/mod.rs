@@ -36,6 +36,7 @@ use crate::session::{Joined, Session, SessionId, Transport};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
+use crate::webhooks::Queue;
 use broadcast::Broadcaster;
 use rates::UserBuckets;
 use replay::Replayer;
@@ -251,9 +252,11 @@ impl<S: Store> Room<S> {
         random: u64,
     ) -> Result<Self, StoreError> {
         let rows_before = store.rows_written();
+        let queue = settings.webhook_url.then(|| Queue::read(&store)).transpose()?;
         let (log, meta_written) = Log::open(store, settings, now, random)?;
         let broadcaster = Broadcaster::new(log.head(), log.end_offset());
-        let webhooks = Webhooks::load(&log, settings)?;
+        let webhooks = queue
+            .map(|stored| Webhooks::new(Queue::new(stored, settings.webhook_events, log.head())));
         Ok(Self {
             name,
             settings,
@@ -390,7 +393,6 @@ impl<S: Store> Room<S> {
         from: &User,
         now: Millis,
     ) -> Result<PublishResult, Refusal> {
-        self.prepare_event_notifications()?;
         let appended = self.log.append(events, from, now).map_err(|error| match error {
             AppendError::Refused(refusal) => refusal,
             AppendError::Store(cause) => self.storage_failed(&cause),

@@ -13,13 +13,10 @@
 use std::collections::BTreeSet;
 
 use super::{Effect, Room};
-use crate::code::Refusal;
 use crate::limits;
-use crate::log::Log;
 use crate::metrics;
 use crate::protocol::User;
 use crate::session::SessionId;
-use crate::settings::Settings;
 use crate::store::{OpenItem, Store, StoreError};
 use crate::time::Millis;
 use crate::webhooks::{Batch, Occurrence, Queue, lost};
@@ -39,17 +36,9 @@ pub(super) struct Webhooks {
 }
 
 impl Webhooks {
-    /// Loads the queue. Returns `None` if the room has no webhook.
-    pub(super) fn load<S: Store>(
-        log: &Log<S>,
-        settings: Settings,
-    ) -> Result<Option<Self>, StoreError> {
-        if !settings.webhook_url {
-            return Ok(None);
-        }
-        let queue = Queue::load(log, settings.webhook_events)?;
+    pub(super) fn new(queue: Queue) -> Self {
         let (happened, opened, closed) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Some(Self { queue, happened, opened, closed, members: None, in_flight: None }))
+        Self { queue, happened, opened, closed, members: None, in_flight: None }
     }
 
     fn open(&mut self, item: OpenItem) {
@@ -142,8 +131,13 @@ impl<S: Store> Room<S> {
         }
     }
 
-    /// Stores the notifications of the current input.
+    /// Stores the notifications of the current input. An input that needs no
+    /// sessions causes none. Until the sessions are restored, the room does not
+    /// know whether it is occupied.
     pub(super) fn store_notifications(&mut self, now: Millis) {
+        if !self.sessions_restored {
+            return;
+        }
         let is_occupied = !self.sessions.is_empty();
         let was_occupied = self.webhooks.as_ref().map(|webhooks| webhooks.queue.is_occupied());
         if was_occupied == Some(true) && !is_occupied {
@@ -155,26 +149,26 @@ impl<S: Store> Room<S> {
         match (was_occupied == Some(true), is_occupied) {
             (false, true) => happened.insert(0, Occurrence::Occupied),
             (true, false) => happened.push(Occurrence::Vacated),
-            _ if happened.is_empty() && opened.is_empty() && closed.is_empty() => return,
             _ => {}
+        }
+        let has_changed = !(happened.is_empty() && opened.is_empty() && closed.is_empty());
+        if !has_changed && !webhooks.queue.must_be_stored(self.log.head()) {
+            return;
         }
         let items = (opened.as_slice(), closed.as_slice());
         match webhooks.queue.add(&mut self.log, &happened, items, is_occupied, now) {
             Ok(dropped) => self.count_dropped(dropped),
             Err(cause) => {
-                webhooks.queue.count_lost(happened.len() as u64);
+                // The next input notifies again that the room is occupied or vacated.
+                let is_retried =
+                    |o: &&Occurrence| **o == Occurrence::Occupied || **o == Occurrence::Vacated;
+                let lost = happened.iter().filter(|o| !is_retried(o)).count() as u64;
+                webhooks.queue.count_lost(lost);
                 webhooks.members = None;
                 let _ = self.storage_failed(&cause);
-                self.count_dropped(happened.len() as u64);
+                self.count_dropped(lost);
             }
         }
-    }
-
-    /// Must be called before an event is appended. Fails if the storage fails,
-    /// because a kill after the append would lose the event's notification.
-    pub(super) fn prepare_event_notifications(&mut self) -> Result<(), Refusal> {
-        let Some(webhooks) = &mut self.webhooks else { return Ok(()) };
-        webhooks.queue.prepare_events(&mut self.log).map_err(|cause| self.storage_failed(&cause))
     }
 
     /// Records that the events of an import are not notifications, since the
@@ -189,8 +183,7 @@ impl<S: Store> Room<S> {
 impl<S: Store> Room<S> {
     /// Starts the delivery of the next batch, if it may be sent now.
     pub(super) fn deliver_batch(&mut self, now: Millis) {
-        // An input that needs no sessions causes no notification. Without the
-        // sessions, the room does not know when the alarm is due.
+        // Without the sessions, the room does not know when the alarm is due.
         let restored = self.sessions_restored;
         let Some(webhooks) = self.webhooks.as_mut().filter(|_| restored) else { return };
         let waits = webhooks.in_flight.is_some() || webhooks.queue.retry_at() > now;

@@ -26,13 +26,28 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Loads the queue. `has_events` says whether published events are
-    /// notifications.
-    pub fn load<S: Store>(log: &Log<S>, has_events: bool) -> Result<Self, StoreError> {
-        let stored = log.store().queue()?;
-        let meta = stored.unwrap_or(QueueMeta {
+    /// Reads the stored queue. Must be called before the log is opened: if a read
+    /// failed after a new log was created, the room would have no alarm.
+    pub fn read(store: &impl Store) -> Result<Option<Self>, StoreError> {
+        let Some(meta) = store.queue()? else { return Ok(None) };
+        let newest = store.newest_queue_row()?;
+        let oldest = store.queue_rows(meta.done, 0)?;
+        Ok(Some(Self {
+            meta,
+            exists: true,
+            is_stored: true,
+            last: newest.map_or(meta.done, |row| row.last),
+            start_offset: oldest.first().map_or(0, |(row, _)| row.start_offset),
+            end_offset: newest.map_or(0, |row| row.end_offset),
+        }))
+    }
+
+    /// Creates the queue from the stored queue, if there is one. `has_events` says
+    /// whether published events are notifications.
+    pub fn new(stored: Option<Self>, has_events: bool, head: Seq) -> Self {
+        let meta = QueueMeta {
             done: 0,
-            done_seq: log.head(),
+            done_seq: head,
             has_events,
             is_occupied: false,
             failures: 0,
@@ -40,22 +55,16 @@ impl Queue {
             batch_to: 0,
             batch_to_seq: Seq::ZERO,
             dropped: 0,
-        });
-        let exists = stored.is_some();
-        let (last, start_offset, end_offset) = (meta.done, 0, 0);
-        let mut queue = Self { meta, exists, is_stored: exists, last, start_offset, end_offset };
-        if exists && let Some(newest) = log.store().newest_queue_row()? {
-            let oldest = log.store().queue_rows(meta.done, 0)?;
-            queue.last = newest.last;
-            queue.start_offset = oldest.first().map_or(0, |(row, _)| row.start_offset);
-            queue.end_offset = newest.end_offset;
-        }
-        if meta.has_events != has_events {
+        };
+        let (last, start_offset, end_offset) = (0, 0, 0);
+        let empty = Self { meta, exists: false, is_stored: false, last, start_offset, end_offset };
+        let mut queue = stored.unwrap_or(empty);
+        if queue.meta.has_events != has_events {
             queue.meta.has_events = has_events;
-            queue.meta.done_seq = log.head();
+            queue.meta.done_seq = head;
             queue.is_stored = false;
         }
-        Ok(queue)
+        queue
     }
 
     /// Returns whether the room was occupied at the last notification about it.
@@ -68,14 +77,10 @@ impl Queue {
         if self.exists { log.store().open_items() } else { Ok(Vec::new()) }
     }
 
-    /// Stores from which event on events are notifications, if this is not
-    /// stored yet. Must be called before an event is appended: after a crash, the
-    /// room would otherwise not know that the event is not delivered.
-    pub fn prepare_events<S: Store>(&mut self, log: &mut Log<S>) -> Result<(), StoreError> {
-        match self.meta.has_events && !self.is_stored {
-            true => self.commit(log, *self, QueueChange::default()),
-            false => Ok(()),
-        }
+    /// Returns whether the queue must be stored although it has no new row. After
+    /// a kill, the room would otherwise not know that an event is not delivered.
+    pub fn must_be_stored(&self, head: Seq) -> bool {
+        !self.is_stored && self.meta.has_events && head > self.meta.done_seq
     }
 
     /// Adds the notifications of one input, and changes the open items. If the

@@ -49,7 +49,12 @@ struct Subscriber {
 impl RandomRun {
     pub fn new(seed: u64) -> Self {
         let mut rng = TestRng::new(seed);
-        let settings = any_settings(&mut rng);
+        let webhook_events = seed.is_multiple_of(4);
+        let settings = Settings {
+            webhook_url: seed.is_multiple_of(2),
+            webhook_events,
+            ..any_settings(&mut rng)
+        };
         let mut sim = SimRuntime::with(settings);
         sim.batches_events = true;
         let subscriber =
@@ -70,17 +75,21 @@ impl RandomRun {
     /// batch windows, because a room hibernates only after a window has ended.
     /// Hibernation loses the used part of a rate limit and the exact number of
     /// bytes in flight. The run therefore reaches no rate limit and uses no
-    /// flow control.
+    /// flow control. It has no webhook: if a write fails, a room that stays
+    /// active notifies of lost sessions later.
     pub fn new_compared(seed: u64, hibernate_between_inputs: bool) -> Self {
         let mut run = Self::new(seed);
         run.is_compared = true;
         run.sim.hibernate_between_inputs = hibernate_between_inputs;
-        run.sim.settings = without_volatile_limits(run.sim.settings);
+        run.sim.settings =
+            Settings { webhook_url: false, ..without_volatile_limits(run.sim.settings) };
         run
     }
 
     fn any_settings(&mut self) -> Settings {
-        let settings = any_settings(&mut self.rng);
+        // A receiver does not know when the operator turns webhooks on.
+        let Settings { webhook_url, webhook_events, .. } = self.sim.settings;
+        let settings = Settings { webhook_url, webhook_events, ..any_settings(&mut self.rng) };
         match self.is_compared {
             true => without_volatile_limits(settings),
             false => settings,
