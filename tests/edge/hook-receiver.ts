@@ -85,13 +85,23 @@ export class HookReceiver {
       const body = await text(request);
       this.requests += 1;
       const mode = this.mode;
-      if (mode === "ok" || mode === "drop") this.#process(request.headers, body);
+      if (mode === "ok" || mode === "drop") this.#check(request.headers, body);
       if (mode === "drop") request.socket.destroy();
       else if (mode === "redirect") response.writeHead(307, { location: "/elsewhere" }).end();
       else if (mode !== "hang") response.writeHead(mode === "ok" ? 204 : 500).end("no");
-    } catch (error) {
-      if (!request.destroyed) this.#error ??= error;
+    } catch {
+      // The runtime was killed during the request, or a check failed.
       response.destroy();
+    }
+  }
+
+  /** Processes a request, and keeps the first error. */
+  #check(headers: IncomingMessage["headers"], body: string): void {
+    try {
+      this.#process(headers, body);
+    } catch (error) {
+      this.#error ??= error;
+      throw error;
     }
   }
 
