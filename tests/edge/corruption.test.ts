@@ -40,7 +40,7 @@ describe("a room that can't be loaded", () => {
     const [ann, ben, cat] = sockets as [Socket, Socket, Socket];
     await room.runtime.evict("r");
     const [file] = await room.runtime.databases();
-    const database = new DatabaseSync(file!);
+    const database = new DatabaseSync(file!, { timeout: 10_000 });
     database.exec("UPDATE room SET schema = 1000");
     database.close();
     ann.send({ type: "publish", name: "n", data: 2 });

@@ -294,7 +294,8 @@ export class Runtime {
 
 /** Returns whether a SQLite file is of a room. The directory of rooms has the same class. */
 function isOfRoom(path: string): boolean {
-  const database = new DatabaseSync(path, { readOnly: true });
+  // The process may be writing to the file.
+  const database = new DatabaseSync(path, { readOnly: true, timeout: 10_000 });
   try {
     const ofDirectory = "SELECT 1 FROM sqlite_master WHERE name = 'reports'";
     return database.prepare(ofDirectory).get() === undefined;
