@@ -46,10 +46,16 @@ export class HookReceiver {
   /** The first error of a check. */
   #error: unknown;
 
-  static async start(t: TestContext): Promise<HookReceiver> {
+  /** Starts a receiver that is closed after the test. */
+  static async of(t: TestContext): Promise<HookReceiver> {
+    const receiver = await HookReceiver.start();
+    t.after(() => receiver.close());
+    return receiver;
+  }
+
+  static async start(): Promise<HookReceiver> {
     const receiver = new HookReceiver();
     await receiver.listen();
-    t.after(() => receiver.close());
     return receiver;
   }
 

@@ -164,7 +164,7 @@ interface Started {
 }
 
 async function start(t: TestContext, secrets = (secret: string) => secret): Promise<Started> {
-  const receiver = await HookReceiver.start(t);
+  const receiver = await HookReceiver.of(t);
   const runtime = await Runtime.start({
     vars: { JWT_SECRET: SECRET, WEBHOOK_SECRETS: secrets(receiver.secret) },
     settings: { "*": { webhook_url: receiver.url, webhook_events: true } },

@@ -4,10 +4,12 @@ import { copyFile, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { Socket } from "../../tests/edge/client.ts";
 import { EventStream } from "../../tests/edge/event-stream.ts";
+import { HookReceiver } from "../../tests/edge/hook-receiver.ts";
 import { Room, tokenOf } from "../../tests/edge/room.ts";
-import { Runtime } from "../../tests/edge/runtime.ts";
+import { Runtime, SECRET } from "../../tests/edge/runtime.ts";
 import { type ActionName, type Units, units } from "./units.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -25,7 +27,10 @@ const EARLIER_PUBLISHES = 100;
  */
 type Prepare = (room: Room) => Promise<() => Promise<unknown>>;
 
-const PREPARE: Record<Exclude<ActionName, "report">, Prepare> = {
+/** Actions that are measured in their own way. */
+type Special = "report" | "webhookSession" | "webhookEvent";
+
+const PREPARE: Record<Exclude<ActionName, Special>, Prepare> = {
   firstAccess: async (room) => () => room.stats(),
   publish: publishing(EVENT),
   batch: publishing({ events: Array(1_000).fill(EVENT) }),
@@ -132,7 +137,11 @@ export async function measure(): Promise<Record<ActionName, Units>> {
       const after = await countsOf(runtime, name);
       measured[name] = difference(before, after);
     }
-    return { ...measured, report: await measureReport(root) };
+    return {
+      ...measured,
+      report: await measureReport(root),
+      ...(await measureWebhooks(root)),
+    };
   } finally {
     await runtime.stop();
     await rm(root, { recursive: true });
@@ -156,11 +165,52 @@ async function measureReport(root: string): Promise<Units> {
   }
 }
 
+/** Returns the units of actions in a room with a webhook, with the delivery of their batches. */
+async function measureWebhooks(
+  root: string,
+): Promise<Record<"webhookSession" | "webhookEvent", Units>> {
+  const receiver = await HookReceiver.start();
+  const runtime = await Runtime.start({ root, ...withWebhook(receiver) });
+  try {
+    const room = new Room(runtime, "r");
+    await openSocket(room);
+    await receiver.until("occupied", () => receiver.notifications.length === 1);
+    const start = await settledCounts(runtime, room.name);
+    (await openSocket(room)).close();
+    await receiver.until("closed", () => receiver.notifications.length === 2);
+    const afterSession = await settledCounts(runtime, room.name);
+    await room.publish(EVENT);
+    await receiver.until("the event", () => receiver.seq === 1);
+    const afterEvent = await settledCounts(runtime, room.name);
+    return {
+      webhookSession: difference(start, afterSession),
+      webhookEvent: difference(afterSession, afterEvent),
+    };
+  } finally {
+    await runtime.stop();
+    await receiver.close();
+  }
+}
+
+/** Returns options for a runtime whose rooms notify a receiver, also of events. */
+export const withWebhook = ({ secret, url }: HookReceiver) => ({
+  vars: { JWT_SECRET: SECRET, WEBHOOK_SECRETS: secret },
+  settings: { "*": { webhook_url: url, webhook_events: true } },
+});
+
+/** Waits until the room has recorded a delivery, which no client can see, and returns its counts. */
+async function settledCounts(runtime: Runtime, room: string): Promise<Partial<Units>> {
+  for (;;) {
+    const counts = await countsOf(runtime, room);
+    await sleep(300);
+    if (isDeepStrictEqual(counts, await countsOf(runtime, room))) return counts;
+  }
+}
+
 /** Waits until the directory has received this number of requests, and returns its counts. */
 async function directoryCounts(runtime: Runtime, requests: number): Promise<Partial<Units>> {
   for (;;) {
-    const counts = await (await fetch(`${runtime.url}/counts`)).json();
-    const shards = Object.entries(counts as Record<string, Partial<Units>>);
+    const shards = Object.entries(await allCounts(runtime));
     const [, of] = shards.find(([room]) => room.startsWith("directory/")) ?? [];
     if (of?.requests === requests) return of;
     await sleep(20);
@@ -175,7 +225,7 @@ function difference(before: Partial<Units>, after: Partial<Units>): Units {
 }
 
 /** Creates a directory with the built worker and `meter.js`, and returns its path. */
-async function meteredWorker(): Promise<string> {
+export async function meteredWorker(): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), "roomcast-meter-"));
   await cp(join(ROOT, "build"), join(root, "build"), { recursive: true });
   await copyFile(join(import.meta.dirname, "meter.js"), join(root, "build/meter.js"));
@@ -186,10 +236,15 @@ async function meteredWorker(): Promise<string> {
   return root;
 }
 
+/** Returns all counts, by room. The counts of the worker have an empty name. */
+export async function allCounts(runtime: Runtime): Promise<Record<string, Partial<Units>>> {
+  const answer = await fetch(`${runtime.url}/counts`);
+  return (await answer.json()) as Record<string, Partial<Units>>;
+}
+
 /** Returns the counts of a room, together with those of the worker. */
 async function countsOf(runtime: Runtime, room: string): Promise<Partial<Units>> {
-  const answer = await fetch(`${runtime.url}/counts`);
-  const counts = (await answer.json()) as Record<string, Partial<Units>>;
+  const counts = await allCounts(runtime);
   return { ...counts[""], ...counts[room] };
 }
 
@@ -206,7 +261,7 @@ async function publishEarlier(room: Room): Promise<void> {
 }
 
 /** Opens a socket to a room, and waits until it has joined. */
-async function openSocket(room: Room, query?: string): Promise<Socket> {
+export async function openSocket(room: Room, query?: string): Promise<Socket> {
   const socket = await Socket.open(`${room.url}/events`, { token: TOKEN, query });
   await socket.until("welcome");
   return socket;

@@ -95,6 +95,15 @@ export const ACTIONS = {
     what: "a report to the directory, at most one in 10 s",
     units: units({ rowsWritten: 1, rowsRead: 1, requests: 1 }),
   },
+  // webhooks.rs: notifications_cost_the_documented_rows
+  webhookSession: {
+    what: "a session that joins and ends, with a webhook and its delivery",
+    units: overHttp({ rowsWritten: 5, rowsRead: 5 }),
+  },
+  webhookEvent: {
+    what: "a publish over HTTP of one event, with `webhook_events` and its delivery",
+    units: overHttp({ rowsWritten: 2, rowsRead: 2 }),
+  },
 } as const satisfies Record<string, Action>;
 
 export type ActionName = keyof typeof ACTIONS;
