@@ -242,10 +242,18 @@ fn publish_to_rooms_is_parsed_completely_or_rejected() {
 /// An arbitrary input of a room.
 #[derive(Clone, Debug)]
 enum AnyInput {
-    Join { query: String, is_user: bool, expires_at: u64, window: Option<u64> },
+    Join {
+        query: String,
+        is_user: bool,
+        expires_at: u64,
+        window: Option<u64>,
+    },
     Text(String),
     Binary(Vec<u8>),
-    Verified { user: &'static str, valid: bool },
+    Verified {
+        user: &'static str,
+        valid: bool,
+    },
     Gone(Option<u16>),
     Pinged(u64),
     Withheld(IfUnread),
@@ -255,6 +263,12 @@ enum AnyInput {
     ContinueReplay,
     Flush,
     Alarm,
+    Report,
+    /// The end of the last delivery of a webhook, if `is_last`.
+    Delivered {
+        is_last: bool,
+        failure: Option<String>,
+    },
     Hibernate,
 }
 
@@ -299,15 +313,29 @@ fn any_input() -> impl Strategy<Value = AnyInput> {
         Just(AnyInput::ContinueReplay),
         Just(AnyInput::Flush),
         Just(AnyInput::Alarm),
+        Just(AnyInput::Report),
+        (any::<bool>(), any::<Option<String>>())
+            .prop_map(|(is_last, failure)| AnyInput::Delivered { is_last, failure }),
         Just(AnyInput::Hibernate),
     ]
 }
 
 fn any_settings() -> impl Strategy<Value = Settings> {
     let extreme = || prop_oneof![Just(1), 1..10_u64, Just(u64::MAX)];
-    (extreme(), any::<u64>(), any::<u64>(), extreme(), extreme()).prop_map(
-        |(retained_appends, retained_ms, retained_bytes, frames_per_second, frames_burst)| {
+    let webhook = any::<(bool, bool)>();
+    (extreme(), any::<u64>(), any::<u64>(), extreme(), extreme(), webhook).prop_map(
+        |(
+            retained_appends,
+            retained_ms,
+            retained_bytes,
+            frames_per_second,
+            frames_burst,
+            webhook,
+        )| {
+            let (webhook_url, webhook_events) = webhook;
             Settings {
+                webhook_url,
+                webhook_events,
                 retained_appends,
                 retained_ms,
                 retained_bytes,
@@ -332,6 +360,7 @@ proptest! {
         let admin = SimRuntime::new().identity("admin");
         let load = |now| Room::load(name.clone(), settings, store.clone(), now, 7).unwrap();
         let mut room = load(Millis::new(0));
+        let mut last_batch = String::new();
         for (any_input, session, now) in inputs {
             let (now, session) = (Millis::new(now), SessionId(session));
             let by = || admin.clone();
@@ -374,14 +403,23 @@ proptest! {
                 AnyInput::ContinueReplay => Input::ContinueReplay,
                 AnyInput::Flush => Input::Flush,
                 AnyInput::Alarm => Input::Alarm,
+                AnyInput::Report => Input::Report,
+                AnyInput::Delivered { is_last, failure } => {
+                    let batch = if *is_last { last_batch.clone() } else { "other".into() };
+                    Input::Delivered { batch, failure: failure.clone() }
+                }
                 AnyInput::Hibernate => {
                     room = load(now);
                     continue;
                 }
             };
             let effects = room.handle(input, now);
-            if effects.contains(&Effect::Unload) {
-                room = load(now);
+            for effect in effects {
+                match effect {
+                    Effect::Unload => room = load(now),
+                    Effect::Deliver { batch, .. } => last_batch = batch,
+                    _ => {}
+                }
             }
         }
     }
