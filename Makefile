@@ -42,6 +42,7 @@ check: client/dist/index.js ## Check formatting, lints, types, structure and pro
 	node tools/prose.ts
 	$(within) 1800 cargo clippy --locked --all-targets -- --deny warnings
 	$(within) 1800 cargo clippy --locked --target wasm32-unknown-unknown -- --deny warnings
+	$(within) 1800 cargo check --locked --manifest-path fuzz/Cargo.toml
 
 token: setup ## Print a token: make token ARGS='--user alice --room "shipments:*" --can subscribe,publish --for 1h'
 	@node client/src/cli/main.ts token $(ARGS)

@@ -22,12 +22,15 @@ use roomcast::time::Millis;
 use serde_json::Value;
 
 use crate::client::Client;
-use crate::directory::{MemoryReportStore, new_directory};
 use crate::memory_store::MemoryStore;
 use crate::tokens;
-use crate::webhooks::Receiver;
 
+mod receiver;
+mod report_store;
 mod runtime;
+
+pub use receiver::{Answers, Receiver};
+pub use report_store::{MemoryReportStore, new_directory};
 
 pub struct SimRuntime {
     pub now: Millis,

@@ -1,15 +1,12 @@
 //! The notifications of a room for the operator's webhook.
 
-mod receiver;
-
 use roomcast::limits;
 use roomcast::protocol::RoomName;
 use roomcast::settings::Settings;
 
-use crate::sim::{CrashPoint, SimRuntime};
+use crate::sim::{Answers, CrashPoint, SimRuntime};
 use crate::test_rng::TestRng;
 use crate::tokens;
-pub use receiver::{Answers, Receiver};
 
 const ENTER: &str = r#"{"type":"enter"}"#;
 
