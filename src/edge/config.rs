@@ -18,7 +18,7 @@ pub struct Config {
     pub jwks_url: Option<KeysUrl>,
     pub origins: Origins,
     pub public_rooms: PublicRooms,
-    pub settings: RoomSettings,
+    pub settings: Rc<RoomSettings>,
     /// The token with which Prometheus may read the metrics.
     pub metrics_token: Option<String>,
     /// The secrets that sign webhooks.
@@ -26,6 +26,7 @@ pub struct Config {
 }
 
 thread_local! {
+    static SETTINGS: OnceCell<Result<Rc<RoomSettings>, String>> = const { OnceCell::new() };
     static CONFIG: OnceCell<Result<Rc<Config>, String>> = const { OnceCell::new() };
 }
 
@@ -34,6 +35,16 @@ thread_local! {
 /// If the configuration is invalid, fails with an error for the operator's log.
 pub fn config(env: &Env) -> Result<Rc<Config>, String> {
     CONFIG.with(|config| config.get_or_init(|| Config::read(env).map(Rc::new)).clone())
+}
+
+/// Returns the settings of the rooms, even if another part of the configuration
+/// is invalid.
+pub fn settings(env: &Env) -> Result<Rc<RoomSettings>, String> {
+    let read = || {
+        let json = variable(env, "ROOM_SETTINGS");
+        json.map_or_else(|| Ok(RoomSettings::default()), |json| RoomSettings::parse(&json))
+    };
+    SETTINGS.with(|settings| settings.get_or_init(|| read().map(Rc::new)).clone())
 }
 
 impl Config {
@@ -63,9 +74,7 @@ impl Config {
                         sign the tokens of its other customers too"
                 .into());
         }
-        let settings =
-            variable(env, "ROOM_SETTINGS").map(|json| RoomSettings::parse(&json)).transpose()?;
-        let settings = settings.unwrap_or_default();
+        let settings = settings(env)?;
         let webhook_secrets =
             variable(env, "WEBHOOK_SECRETS").map(|text| Secrets::parse(&text)).transpose()?;
         let webhook_secrets = webhook_secrets.unwrap_or_default();

@@ -3,7 +3,7 @@
  * in the WebAssembly's memory is unknown. So the next call starts the WebAssembly again, and each
  * room is loaded again from its storage.
  */
-import { DurableObject } from "cloudflare:workers";
+import { DurableObject, env } from "cloudflare:workers";
 import * as wasm from "wasm";
 import { log } from "./log.js";
 
@@ -102,6 +102,12 @@ const STORAGE_FAILED = "the storage of the directory failed; its log has the rea
 export class RoomObject extends DurableObject {
   #room;
   #shard;
+
+  /** Sends a request of another part of the worker to a room. `ROOMS` is its binding. */
+  static callRoom(ROOMS, room, text, body) {
+    liveInstance();
+    return call(() => wasm.callRoom(env, { ROOMS }, room, text, body));
+  }
 
   constructor(state, env) {
     super(state, env);

@@ -15,16 +15,53 @@ const SUBPROTOCOLS = "sec-websocket-protocol";
 const REQUEST_ID = "x-request-id";
 
 /**
+ * Returns the stub of a room. `address` is `RoomSettings::address`: the room's name, and if it has a
+ * place, lines with its jurisdiction and its location hint. Every caller of a room uses this
+ * function, because the same name in another jurisdiction is another object.
+ */
+function stubOf({ ROOMS }, address) {
+  if (!address.includes("\n")) return ROOMS.getByName(address);
+  const [room, jurisdiction, locationHint] = address.split("\n");
+  const rooms = jurisdiction === "" ? ROOMS : (within(ROOMS, jurisdiction) ?? ROOMS);
+  return rooms.getByName(room, locationHint === "" ? undefined : { locationHint });
+}
+
+let warned = false;
+
+/**
+ * Returns the part of a namespace in a jurisdiction. On this machine there is none: workerd throws
+ * an error that Cloudflare does not have. Then returns `undefined`.
+ */
+function within(rooms, jurisdiction) {
+  try {
+    return rooms.jurisdiction(jurisdiction);
+  } catch (cause) {
+    if (!String(cause).includes("not implemented in workerd")) throw cause;
+    if (!warned) log("warn", "jurisdiction_ignored", { cause: String(cause) });
+    warned = true;
+  }
+}
+
+/**
+ * Returns whether the object with this state is in the jurisdiction of its room. It is not if a
+ * worker called it without `stubOf`, or if the setting has changed.
+ */
+export function isInPlace({ ROOMS }, { id }, jurisdiction) {
+  if ((id.jurisdiction ?? undefined) === jurisdiction) return true;
+  return jurisdiction !== undefined && within(ROOMS, jurisdiction) === undefined;
+}
+
+/**
  * Sends an upgrade to a room, and resolves with the room's response. The request has only the
  * headers that are set here, so a client can't forge them. If the room refuses the upgrade, the
  * promise rejects with the text of the refusal.
  */
-export async function upgrade(env, room, url, identity, transport, windowBytes, subprotocols) {
+export async function upgrade(env, address, url, identity, transport, windowBytes, subprotocols) {
   const headers = { upgrade: "websocket", [IDENTITY]: encodeURIComponent(identity) };
   if (transport !== undefined) headers[TRANSPORT] = transport;
   if (windowBytes !== undefined) headers[BRIDGE] = windowBytes;
   if (subprotocols !== undefined) headers[SUBPROTOCOLS] = subprotocols;
-  const response = await env.ROOMS.getByName(room).fetch(url, { headers });
+  const response = await stubOf(env, address).fetch(url, { headers });
   if (response.status !== 101) throw await response.text();
   return response;
 }
@@ -58,8 +95,8 @@ export function upgraded(webSocket, subprotocol) {
  * `fetch`, because it needs no headers. If `takesReport`, the answer may have the room's report, and
  * the caller delivers it.
  */
-export async function callRoom({ ROOMS }, room, call, body, takesReport) {
-  return ROOMS.getByName(room).request(call, body, takesReport);
+export async function callRoom(env, address, call, body, takesReport) {
+  return stubOf(env, address).request(call, body, takesReport);
 }
 
 /**
@@ -72,7 +109,7 @@ export async function callRoom({ ROOMS }, room, call, body, takesReport) {
 export async function forward(
   env,
   context,
-  room,
+  address,
   kind,
   call,
   body,
@@ -89,13 +126,14 @@ export async function forward(
   try {
     // The runtime's clock advances only while the worker waits.
     const start = Date.now();
-    const answer = await callRoom(env, room, call, sent, observe !== undefined);
+    const answer = await callRoom(env, address, call, sent, observe !== undefined);
     const { status, body, retryAfter, bytes = 0, report } = answer;
     const tookMs = Date.now() - start;
     const isLimited = retryAfter !== undefined;
     observe?.(env, context, kind, tookMs, isLimited, bytesOf(sent), bytes, report);
     return response(status, body, retryAfter);
   } catch (cause) {
+    const [room] = address.split("\n");
     log("error", "room_unreachable", { room, cause: String(cause) });
     return response(500, unreachable);
   }

@@ -30,14 +30,21 @@ extern "C" {
     #[wasm_bindgen(js_name = readStream)]
     pub fn read_stream(stream: &ReadableStream, bytes_max: usize) -> Promise;
 
-    /// Sends an upgrade to a room. The promise resolves to the room's response
-    /// with the socket. If the room refuses the upgrade, the promise rejects with
-    /// the text of the refusal. `identity` is JSON. `window_bytes` is the flow
-    /// control window of a bridge's socket. `transport` is `None` for a
-    /// WebSocket.
+    #[wasm_bindgen(js_name = isInPlace, catch)]
+    fn is_in_place(
+        env: &Env,
+        state: &RawState,
+        jurisdiction: Option<&str>,
+    ) -> Result<bool, JsValue>;
+
+    /// Sends an upgrade to a room. `address` is `RoomSettings::address`, here and
+    /// in the functions below. The promise resolves to the room's response with
+    /// the socket. If the room refuses the upgrade, the promise rejects with the
+    /// text of the refusal. `identity` is JSON. `window_bytes` is the flow control
+    /// window of a bridge's socket. `transport` is `None` for a WebSocket.
     pub fn upgrade(
         env: &Env,
-        room: &str,
+        address: &str,
         url: &str,
         identity: &str,
         transport: Option<&str>,
@@ -66,7 +73,13 @@ extern "C" {
 
     /// Sends a request to a room. The promise resolves to a [`RoomAnswer`].
     #[wasm_bindgen(js_name = callRoom)]
-    pub fn call_room(env: &Env, room: &str, call: &str, body: &str, takes_report: bool) -> Promise;
+    pub fn call_room(
+        env: &Env,
+        address: &str,
+        call: &str,
+        body: &JsValue,
+        takes_report: bool,
+    ) -> Promise;
 
     /// Sends a request to a room. The promise resolves to the response for the
     /// client, and never rejects. `body` is a string, an `ArrayBuffer`, a promise
@@ -76,7 +89,7 @@ extern "C" {
     pub fn forward(
         env: &Env,
         context: &RawContext,
-        room: &str,
+        address: &str,
         kind: u8,
         call: &str,
         body: &JsValue,
@@ -235,6 +248,15 @@ fn raw_storage(storage: &Storage) -> &RawStorage {
 /// Accepts a hibernatable socket.
 pub fn accept(state: &State, socket: &WebSocket) -> Result<(), JsValue> {
     state.as_raw().unchecked_ref::<RawState>().accept_web_socket(raw(socket))
+}
+
+/// Returns whether the object is in the jurisdiction of its room.
+pub fn is_in_jurisdiction(
+    env: &Env,
+    state: &State,
+    jurisdiction: Option<&str>,
+) -> Result<bool, JsValue> {
+    is_in_place(env, state.as_raw().unchecked_ref(), jurisdiction)
 }
 
 pub fn send(socket: &WebSocket, text: &JsValue) -> Result<(), JsValue> {

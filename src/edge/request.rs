@@ -34,15 +34,15 @@ pub struct RoomUpgrade<'a> {
 
 impl RoomUpgrade<'_> {
     /// Sends the upgrade. The promise resolves to the room's response, or rejects
-    /// with the text of the room's refusal.
-    pub fn send(&self, env: &Env) -> Promise {
+    /// with the text of the room's refusal. `address` is that of the room.
+    pub fn send(&self, env: &Env, address: &str) -> Promise {
         let Self { room, identity, start, bridge, subprotocols } = *self;
         let url = format!("{ROOM_ORIGIN}/rooms/{room}/events?{}", start.query());
-        let (room, identity) = (room.as_str(), identity.to_json());
+        let identity = identity.to_json();
         let window = bridge.window_bytes.map(platform::number);
         let transport = Some(bridge.transport).filter(|of| *of != Transport::Websocket);
         let transport = transport.map(Transport::as_str);
-        platform::upgrade(env, room, &url, &identity, transport, window, subprotocols)
+        platform::upgrade(env, address, &url, &identity, transport, window, subprotocols)
     }
 }
 

@@ -50,9 +50,14 @@ struct Object {
 struct LoadedRoom {
     config: Rc<Config>,
     name: RoomName,
+    /// Whether the object is in the jurisdiction of the room.
+    is_in_place: bool,
     room: Room<SqlStore>,
     sockets: Sockets,
 }
+
+/// The reason for which an object answers no request. Its alarm still erases it.
+const MISPLACED: &str = "the object is not in the jurisdiction that ROOM_SETTINGS has";
 
 /// The results of the performed effects.
 #[derive(Default)]
@@ -346,35 +351,48 @@ impl Object {
         act: impl FnOnce(&mut LoadedRoom) -> std::result::Result<T, Refusal>,
     ) -> std::result::Result<T, Refusal> {
         let mut slot = self.loaded.borrow_mut();
-        match &mut *slot {
-            Some(loaded) => act(loaded),
+        let loaded = match &mut *slot {
+            Some(loaded) => loaded,
             None => match self.load(name.cloned()) {
-                Ok(Some(loaded)) => act(slot.insert(loaded)),
+                Ok(Some(loaded)) => slot.insert(loaded),
                 // The room was erased before this callback, which is for a
                 // close, an alarm or a timer.
-                Ok(None) => Err(Refusal::new(Code::Erased, "the room was erased")),
+                Ok(None) => return Err(Refusal::new(Code::Erased, "the room was erased")),
                 Err(cause) => {
                     log::error("room_unloadable", &[("cause", &cause)]);
-                    Err(room_unavailable())
+                    return Err(room_unavailable());
                 }
             },
+        };
+        if name.is_some() && !loaded.is_in_place {
+            log::room_failed(loaded.name.as_str(), MISPLACED);
+            return Err(room_unavailable());
         }
+        act(loaded)
     }
 
     /// Loads the room. Returns `None` if no name is given and no name is
-    /// stored.
+    /// stored. For a request, fails before anything is stored if the object is
+    /// not in the jurisdiction of the room.
     fn load(&self, name: Option<RoomName>) -> std::result::Result<Option<LoadedRoom>, String> {
+        let is_request = name.is_some();
         let stored = || SqlStore::stored_name(&self.state).map_err(|cause| cause.to_string());
         let Some(name) = name.map_or_else(stored, |name| Ok(Some(name)))? else { return Ok(None) };
         let config = config(&self.env)?;
         let settings = config.settings.of(&name);
+        let is_in_place =
+            platform::is_in_jurisdiction(&self.env, &self.state, settings.jurisdiction)
+                .map_err(|cause| format!("{name}: {cause:?}"))?;
+        if is_request && !is_in_place {
+            return Err(format!("{name}: {MISPLACED}"));
+        }
         let store = SqlStore::new(&self.state, name.clone());
         let random = platform::random().map_err(|cause| format!("{cause:?}"))?;
         let room = Room::load(name.clone(), settings, store, platform::now(), random)
             .map_err(|cause| format!("{name}: {cause}"))?
             .with_publish_hook(config.hooks.publish_hook())
             .with_reports(settings.directory);
-        Ok(Some(LoadedRoom { config, name, room, sockets: Sockets::default() }))
+        Ok(Some(LoadedRoom { config, name, is_in_place, room, sockets: Sockets::default() }))
     }
 }
 

@@ -25,11 +25,13 @@ use crate::metrics;
 use crate::protocol::{RoomName, RoomsQuery, Start, error_body, read_error};
 use crate::room::Bridge;
 use crate::route::RequestKind;
+use crate::settings::RoomSettings;
 
 #[derive(Clone)]
 pub struct RoomStubs {
     env: Env,
     context: Rc<Context>,
+    settings: Rc<RoomSettings>,
     /// Whether the worker reports to the directory.
     reports: bool,
 }
@@ -62,8 +64,9 @@ fn refuse(cause: JsValue, subprotocols: Option<String>) -> std::result::Result<R
 }
 
 impl RoomStubs {
-    pub fn new(env: Env, context: Context, reports: bool) -> Self {
-        Self { env, context: Rc::new(context), reports }
+    pub fn new(env: Env, context: Context, settings: Rc<RoomSettings>) -> Self {
+        let reports = settings.worker_reports();
+        Self { env, context: Rc::new(context), settings, reports }
     }
 
     /// Publishes to a room, and returns the body of the room's answer.
@@ -76,8 +79,9 @@ impl RoomStubs {
         let target = format!("/rooms/{room}/events");
         let call = RoomCall { method: "POST", target: &target, identity };
         let sent_at = platform::now();
+        let address = self.settings.address(room);
         let answer =
-            platform::call_room(&self.env, room.as_str(), &call.text(), body, self.reports);
+            platform::call_room(&self.env, &address, &call.text(), &body.into(), self.reports);
         let answer: RoomAnswer = JsFuture::from(answer).await?.unchecked_into();
         let answer_body = answer.body();
         if self.reports {
@@ -130,14 +134,14 @@ impl RoomStubs {
                 .map(|refusal| JsValue::from_str(&error_body(&refusal)));
         }
         let (env, context, kind) = (&self.env, (*self.context).as_ref(), kind as u8);
-        let (room, call) = (room.as_str(), call.text());
+        let (address, call) = (self.settings.address(room), call.text());
         ERRORS.with(|[unreadable, unreachable]| {
             reports::with_observe(|observe| {
                 let observe = self.reports.then_some(observe);
                 platform::forward(
                     env,
                     context,
-                    room,
+                    &address,
                     kind,
                     &call,
                     body,
@@ -155,7 +159,7 @@ impl RoomStubs {
         thread_local! {
             static REFUSE: Refuse = Closure::new(refuse);
         }
-        let upgrading = upgrade.send(&self.env);
+        let upgrading = upgrade.send(&self.env, &self.settings.address(upgrade.room));
         REFUSE.with(|refuse| platform::answer_upgrade(&upgrading, refuse, upgrade.subprotocols))
     }
 
@@ -179,7 +183,8 @@ impl RoomStubs {
         let opening = Box::pin(async move {
             let (room, identity) = (&room, &identity);
             let upgrade = RoomUpgrade { room, identity, start, bridge, subprotocols: None };
-            let answer = JsFuture::from(upgrade.send(&rooms.env)).await.map_err(refusal_of)?;
+            let upgrading = upgrade.send(&rooms.env, &rooms.settings.address(room));
+            let answer = JsFuture::from(upgrading).await.map_err(refusal_of)?;
             let socket = platform::websocket(&answer.unchecked_into());
             let socket =
                 socket.ok_or_else(|| platform_error("a room's upgrade has no socket".into()))?;

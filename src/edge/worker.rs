@@ -21,7 +21,7 @@ use super::answer::{
     json, plain_text, platform_error, preflight, refused, refused_upgrade, with_cors,
 };
 use super::bridge;
-use super::config::{Config, config};
+use super::config::{Config, config, settings};
 use super::request::{RoomCall, RoomUpgrade, body, body_text};
 use super::room_stubs::RoomStubs;
 use super::verifier::{claims_of_request, health};
@@ -48,6 +48,18 @@ pub fn request_headers(method: &str) -> Vec<String> {
 /// start the WebAssembly again, if an exception passed through it.
 #[wasm_bindgen(js_name = doNothing)]
 pub fn do_nothing() {}
+
+/// Sends a request to a room for another part of the worker, which may have no
+/// keys of tokens. `rooms` contains its binding `ROOMS`. The promise resolves to
+/// the room's answer.
+#[wasm_bindgen(js_name = callRoom)]
+pub fn call_room(env: &Env, rooms: &Env, room: &str, call: &str, body: &JsValue) -> Promise {
+    let room = RoomName::parse(room).map_err(|wrong| wrong.message);
+    match room.and_then(|room| Ok(settings(env)?.address(&room).into_owned())) {
+        Ok(address) => platform::call_room(rooms, &address, call, body, false),
+        Err(wrong) => Promise::reject(&js_sys::Error::new(&wrong)),
+    }
+}
 
 /// Handles a request. `head` is the text that [`RequestHead::parse`] parses.
 /// `request` is read for the body and for the operator's `authenticate`. Returns
@@ -84,7 +96,7 @@ async fn respond(head: &str, request: &Request, env: Env, context: Context) -> R
     if head.is_preflight() {
         return preflight(&config.origins, head.origin);
     }
-    let rooms = RoomStubs::new(env, context, config.settings.worker_reports());
+    let rooms = RoomStubs::new(env, context, Rc::clone(&config.settings));
     let handler = Handler { config, rooms, head: &head, request };
     let (responding, refused) = match handler.handle().await {
         Ok(responding) => (responding, None),

@@ -1,5 +1,7 @@
 /** Tests of the functions that call a room from a worker, without HTTP and without a token. */
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { Socket } from "../edge/client.ts";
 import { dev } from "./dev.ts";
@@ -9,7 +11,12 @@ let url: string;
 const owner = fileCleanup();
 
 before(async () => {
-  url = await dev(owner, await project(owner, "own"));
+  const folder = await project(owner, "own");
+  const path = join(folder, "wrangler.jsonc");
+  const config = JSON.parse(await readFile(path, "utf8"));
+  const vars = { ROOM_SETTINGS: { "eu:*": { jurisdiction: "eu", location_hint: "weur" } } };
+  await writeFile(path, JSON.stringify({ ...config, vars }));
+  url = await dev(owner, folder);
 });
 
 for (const binding of ["ROOMS", "SERVICE"]) {
@@ -81,6 +88,13 @@ for (const binding of ["ROOMS", "SERVICE"]) {
     });
   });
 }
+
+test("a call asks for the jurisdiction and the location hint of the room", async () => {
+  const place = async (room: string) =>
+    (await fetch(`${url}/own/place?room=${room}`, { method: "POST" })).json();
+  assert.deepEqual(await place("eu:1"), { name: "eu:1", jurisdiction: "eu", locationHint: "weur" });
+  assert.deepEqual(await place("us:1"), { name: "us:1" });
+});
 
 test("a room rejects a visitor's request, also with a forged identity", async () => {
   const identity = { user: "eve", grant: ["admin"], expires_at: Number.MAX_SAFE_INTEGER };

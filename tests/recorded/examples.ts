@@ -1,9 +1,22 @@
 /** Examples that together cause every kind of call between a worker and a room. */
+import { registerHooks } from "node:module";
 import { Socket } from "../edge/client.ts";
 import { EventStream } from "../edge/event-stream.ts";
 import { type Grant, sign } from "../edge/jwt.ts";
 import { SECRET } from "../edge/runtime.ts";
 import { Caller, type RecordedExample, normalized } from "./calls.ts";
+
+// The built worker runs only on workerd. Its rule for the object of a room is tested in
+// `tests/edge/place.test.ts`. Here, the package's call goes to the room of the recording.
+const BUILT = `export const RoomObject = {
+  callRoom: (rooms, room, call, body) => rooms.getByName(room).request(call, body),
+};`;
+registerHooks({
+  resolve: (specifier, context, next) =>
+    specifier === "./roomcast.js"
+      ? { url: `data:text/javascript,${encodeURIComponent(BUILT)}`, shortCircuit: true }
+      : next(specifier, context),
+});
 
 // The path is not a literal, because the types of the package need its own tsconfig.json.
 const PACKAGE: string = "../../client/src/worker/rooms.ts";

@@ -1,21 +1,12 @@
 /** The request of a trusted worker to one room. */
 import { RIGHTS } from "../token.ts";
+import { RoomObject, type RoomAnswer } from "./roomcast.js";
+
+export type { RoomAnswer };
 
 /** The binding `ROOMS`: the Durable Object namespace of the class `RoomObject`. */
 export interface RoomNamespace {
   getByName(name: string): { fetch(request: Request): Promise<Response> };
-}
-
-/** The object's own method (src/edge/entry.js), which `RoomNamespace` does not offer to apps. */
-interface RoomStub {
-  /** Sends a request. `call` has the method, the target and the identity, each on its own line. */
-  request(call: string, body?: string): Promise<RoomAnswer>;
-}
-
-/** The answer of a room. */
-export interface RoomAnswer {
-  readonly status: number;
-  readonly body?: string | undefined;
 }
 
 /** A request to one room. */
@@ -37,6 +28,6 @@ export function callRoom(rooms: RoomNamespace, room: string, call: RoomCall): Pr
   const { method, path, body, user } = call;
   const identity = { user, grant: RIGHTS, expires_at: Number.MAX_SAFE_INTEGER };
   const target = `/rooms/${encodeURIComponent(room)}${path}`;
-  const stub = rooms.getByName(room) as object as RoomStub;
-  return stub.request([method, target, JSON.stringify(identity)].join("\n"), body);
+  const text = [method, target, JSON.stringify(identity)].join("\n");
+  return RoomObject.callRoom(rooms, room, text, body);
 }

@@ -74,6 +74,15 @@ const roomcast = createRoomcast<Env>({
   },
 });
 
+/** Replaces the namespace of Cloudflare, and answers with the parameters of the call. */
+const namespace = (jurisdiction?: string): RoomNamespace => {
+  const answer = (asked: object) => ({ status: 200, body: JSON.stringify(asked) });
+  const getByName = (name: string, options: object) => ({
+    request: async () => answer({ name, jurisdiction, ...options }),
+  });
+  return { jurisdiction: namespace, getByName } as object as RoomNamespace;
+};
+
 export { RoomObject, RoomService } from "roomcast/worker";
 
 export default {
@@ -91,6 +100,7 @@ export default {
       publishAs: () => publish(rooms, room, { name: "said", data: 1 }, { user: argument }),
       events: () => readEvents(rooms, room, JSON.parse(argument)),
       state: () => readState(rooms, room),
+      place: () => readState(namespace(), room),
       close: () => closeUser(rooms, room, argument),
       erase: () => erase(rooms, room),
     };
