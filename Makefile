@@ -86,7 +86,8 @@ build: build/index.js ## Build the worker into build/
 build/index.js: $(shell find src tools/bindgen -type f) tools/build.ts Cargo.toml Cargo.lock | setup
 	@$(within) 1800 node tools/build.ts
 
-client/dist/index.js: $(shell find client/src -type f) client/build.mjs client/package.json | setup
+client/dist/index.js: $(shell find client/src -type f) $(wildcard client/*.mjs) client/package.json \
+    docs/configure.md docs/limits.md | setup
 	npm run --silent build --workspace client
 
 demo/dist/index.html: $(shell find demo/src demo/shared -type f) $(wildcard demo/*.ts demo/public/icon.svg) \

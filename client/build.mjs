@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { configSchema } from "./config-schema.mjs";
 import { WORKER_FILES } from "./worker-files.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -45,3 +46,6 @@ copyFileSync(`${here}src/worker/roomcast.d.ts`, `${here}dist/worker/roomcast.d.t
 for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) {
   copyFileSync(`${here}../${license}`, `${here}${license}`);
 }
+
+// Beside package.json, it has a short path in the `$schema` of a configuration.
+writeFileSync(`${here}config-schema.json`, `${JSON.stringify(configSchema(), null, 2)}\n`);

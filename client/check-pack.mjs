@@ -1,5 +1,5 @@
 // Checks that the published package contains exactly the compiled modules, their types, the README,
-// the built worker, the licences and package.json.
+// the built worker, the schema, the licences and package.json.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -17,6 +17,7 @@ assert.deepEqual(
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
+    "config-schema.json",
     "package.json",
     ...modules.map((name) => `dist/${name}.js`),
     // Nothing imports the command line.

@@ -14,7 +14,7 @@ export class ConfigConflict extends Error {}
 
 /** Returns the text of a new configuration file. */
 export const newConfig = (name: string, main: string): string => `{
-  "$schema": "./node_modules/wrangler/config-schema.json",
+  "$schema": "./node_modules/roomcast/config-schema.json",
   "name": ${JSON.stringify(name)},
   "main": ${JSON.stringify(main)},
   "compatibility_date": "${COMPATIBILITY_DATE}",
