@@ -53,6 +53,56 @@ export function missingParts(config: unknown, name: string, main: string): Inser
   return [...parts, ...missingBinding(config), ...missingMigration(config)];
 }
 
+/** A value that is missing or wrong, and the keys that lead to it. */
+export interface Wrong {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/**
+ * Returns what Roomcast needs in a configuration and does not find. An environment inherits all but
+ * the bindings and the variables.
+ */
+export function wrongParts(config: unknown, environment: string | undefined): Wrong[] {
+  if (!isObject(config)) return [{ path: [], message: "the file must contain an object" }];
+  const environments = isObject(config.env) ? config.env : {};
+  const own = environment === undefined ? {} : environments[environment];
+  if (!isObject(own)) {
+    return [{ path: ["env"], message: `there is no environment ${environment}` }];
+  }
+  const { durable_objects: inherited, ...rest } = config;
+  const scope = {
+    ...rest,
+    ...(environment === undefined && { durable_objects: inherited }),
+    ...own,
+  };
+  try {
+    // Without `observability` there is no log, which is not wrong.
+    const needed = missingParts({ observability: OBSERVABILITY, ...scope }, "", "");
+    const missing = needed.map(({ path, key, value }) => {
+      const whole = [...path, ...(key === undefined ? [] : [key])];
+      const lack = typeof value === "string" ? "is missing" : `must have ${JSON.stringify(value)}`;
+      return { path: whole, message: `${whole.join(".")} ${lack}` };
+    });
+    return [...missing, ...wrongObservability(scope)];
+  } catch (error) {
+    if (!(error instanceof ConfigConflict)) throw error;
+    const key = /migration|new_/.test(error.message) ? "migrations" : "durable_objects";
+    return [{ path: [key], message: error.message }];
+  }
+}
+
+/** The error of a log that has the queries of requests. */
+export const QUERIES_LOGGED: Wrong = {
+  path: ["observability", "redact_query_string"],
+  message: "observability.redact_query_string must be true: a query may contain a token",
+};
+
+function wrongObservability({ observability }: Record<string, unknown>): Wrong[] {
+  const isLogged = isObject(observability) && observability.enabled !== false;
+  return isLogged && observability.redact_query_string !== true ? [QUERIES_LOGGED] : [];
+}
+
 function missingBinding({ durable_objects: objects }: Record<string, unknown>): Insertion[] {
   if (objects === undefined) {
     return [{ path: [], key: "durable_objects", value: { bindings: [BINDING] } }];

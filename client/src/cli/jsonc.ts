@@ -11,11 +11,18 @@ interface Scalar {
 
 interface Container {
   readonly kind: "object" | "array";
-  /** Only the entries of an object have a key. */
-  readonly entries: readonly { readonly key: string; readonly node: Node }[];
+  readonly entries: readonly Entry[];
   readonly hasTrailingComma: boolean;
   readonly start: number;
   readonly end: number;
+}
+
+/** A member of an object, or an element of an array, which has an empty key. */
+interface Entry {
+  readonly key: string;
+  readonly node: Node;
+  /** Offset of the key or of the element. */
+  readonly at: number;
 }
 
 /** A new member of an object, or a new element of an array. */
@@ -53,6 +60,20 @@ export function insert(text: string, { path, key, value }: Insertion): string {
   const after = isOneLine ? outer + text.slice(close) : text.slice(contentEnd);
   return `${before}${inner}${name}${lines}${hasTrailingComma ? "," : ""}${after}`;
 }
+
+/** Returns the line of a value, or of the nearest value around it that exists. */
+export function lineInJsonc(text: string, path: readonly string[]): number {
+  let node = new Parser(text).parse();
+  let at = 0;
+  for (const step of path) {
+    const entry = node.kind === "object" ? lastEntry(node, step) : undefined;
+    if (entry === undefined) break;
+    ({ node, at } = entry);
+  }
+  return lineOf(text, at);
+}
+
+const lineOf = (text: string, offset: number): number => text.slice(0, offset).split("\n").length;
 
 function find(root: Node, path: readonly string[]): Container {
   let node: Node | undefined = root;
@@ -104,13 +125,14 @@ class Parser {
 
   #container(kind: Container["kind"], bracket: "}" | "]"): Container {
     const start = this.#at;
-    const entries: { key: string; node: Node }[] = [];
+    const entries: Entry[] = [];
     let hasTrailingComma = false;
     this.#at += 1;
     while (!this.#skips(bracket)) {
       if (entries.length > 0 && !hasTrailingComma) throw this.#error(`, or ${bracket}`);
+      const at = this.#at;
       const key = kind === "object" ? this.#key() : "";
-      entries.push({ key, node: this.#node() });
+      entries.push({ key, node: this.#node(), at });
       hasTrailingComma = this.#skips(",");
     }
     return { kind, entries, hasTrailingComma, start, end: this.#at };
@@ -148,7 +170,6 @@ class Parser {
   }
 
   #error(expected: string): SyntaxError {
-    const line = this.#text.slice(0, this.#at).split("\n").length;
-    return new SyntaxError(`line ${line}: expected ${expected}`);
+    return new SyntaxError(`line ${lineOf(this.#text, this.#at)}: expected ${expected}`);
   }
 }

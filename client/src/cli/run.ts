@@ -1,5 +1,6 @@
 /** The command line of Roomcast. */
 import { readFileSync } from "node:fs";
+import * as check from "./check.ts";
 import * as deploy from "./deploy.ts";
 import * as dev from "./dev.ts";
 import { Failure, UsageError } from "./failure.ts";
@@ -16,6 +17,7 @@ interface Command {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   init,
+  check,
   dev,
   deploy,
   token,
@@ -26,6 +28,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 const USAGE = `Usage: npx roomcast <command>
 
   init [directory]   adds Roomcast's worker to a project
+  check              finds what is wrong in the configuration
   dev                serves the project on this machine, with wrangler dev
   deploy             deploys the project to Cloudflare, with a secret
   token              prints a token

@@ -11,7 +11,20 @@ export const PROD_VARS = ".prod.vars";
 
 /** Returns the variables that `wrangler dev` reads: those of `.env` if there is no `.dev.vars`. */
 export const devVariables = (folder: string): Record<string, string> =>
-  variablesIn(readText(join(folder, DEV_VARS)) ?? readText(join(folder, ".env")));
+  variablesIn(devFile(folder)?.text);
+
+/** Returns the file with the variables that `wrangler dev` reads in an environment. */
+export function devFile(
+  folder: string,
+  environment?: string,
+): { readonly file: string; readonly text: string } | undefined {
+  const ofEnvironment = environment === undefined ? [] : [`${DEV_VARS}.${environment}`];
+  for (const file of [...ofEnvironment, DEV_VARS, ".env"]) {
+    const text = readText(join(folder, file));
+    if (text !== undefined) return { file, text };
+  }
+  return undefined;
+}
 
 export const newSecret = (): string => randomBytes(32).toString("base64url");
 

@@ -20,7 +20,7 @@ export function missingLines(toml: string, main: string): string[] {
       ...["[[migrations]]", 'tag = "roomcast"', 'new_sqlite_classes = ["RoomObject"]'],
     ],
     [
-      /^\s*\[?observability\b/m.test(withoutComments(toml)),
+      isObserved(toml),
       ...["[observability]", "enabled = true", "redact_query_string = true"],
       ...["[observability.logs]", "enabled = true", "invocation_logs = false"],
     ],
@@ -36,6 +36,43 @@ export const stringsOf = (toml: string): Record<string, string> =>
       value,
     ]),
   );
+
+const HEADER = /^\s*\[\[?([^\]]+)\]\]?\s*(#.*)?$/;
+const KEY = /^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=/;
+
+/** Returns the line of a value, or of the nearest value or table around it that exists. */
+export function lineInToml(toml: string, path: readonly string[]): number {
+  let table: string[] = [];
+  let [best, depth] = [1, 0];
+  for (const [index, text] of toml.split("\n").entries()) {
+    const [, header] = HEADER.exec(text) ?? [];
+    const [, key] = KEY.exec(text) ?? [];
+    if (header !== undefined) table = keysIn(header);
+    else if (key === undefined) continue;
+    const found = [...table, ...(key === undefined ? [] : keysIn(key))];
+    if (found.length <= depth || !found.every((step, at) => step === path[at])) continue;
+    [best, depth] = [index + 1, found.length];
+  }
+  return best;
+}
+
+/** Returns the parts of a dotted key. */
+const keysIn = (key: string): string[] =>
+  [...key.matchAll(/"([^"]*)"|'([^']*)'|([\w-]+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? "");
+
+/** Returns whether the log has the queries of requests, which may contain a token. */
+export const logsQueries = (toml: string): boolean =>
+  isObserved(toml) && !/\bredact_query_string\s*=\s*true\b/.test(withoutComments(toml));
+
+const isObserved = (toml: string): boolean => /^\s*\[?observability\b/m.test(withoutComments(toml));
+
+/** Returns whether the configuration has a table for an environment. */
+export const hasEnvironment = (toml: string, name: string): boolean =>
+  toml.split("\n").some((line) => {
+    const [, header = ""] = HEADER.exec(line) ?? [];
+    const [first, second] = keysIn(header);
+    return first === "env" && second === name;
+  });
 
 const hasKey = (toml: string, key: string): boolean =>
   new RegExp(`^\\s*"?${key}"?\\s*=`, "m").test(toml);

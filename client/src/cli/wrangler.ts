@@ -12,6 +12,12 @@ export interface Output {
   readonly stderr: string;
 }
 
+/** Variables of a command whose output is read. */
+const PLAIN = { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" };
+
+/** Maximum time until wrangler serves a project. It may build the worker first. */
+const START_TIMEOUT_MS = 120_000;
+
 /**
  * Finds wrangler in the `node_modules` of the current folder or of a folder above it. Throws a
  * `Failure` if wrangler is not installed.
@@ -44,11 +50,47 @@ export class Wrangler {
     return exitOf(child);
   }
 
+  /**
+   * Starts a command without a terminal that serves something, such as `dev`, and calls `use` once
+   * its output matches. Ends the command afterwards. Throws a `Failure` with the output if the
+   * command ends before, or is not ready in time.
+   */
+  async serve<T>(
+    args: readonly string[],
+    ready: RegExp,
+    use: (match: RegExpExecArray, output: () => string) => Promise<T>,
+  ): Promise<T> {
+    const child = spawn(process.execPath, [this.#script, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: PLAIN,
+    });
+    const exited = exitOf(child);
+    let output = "";
+    const match = new Promise<RegExpExecArray>((done, fail) => {
+      const refuse = (what: string) => fail(new Failure(`wrangler ${what}:\n\n${output.trim()}`));
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.setEncoding("utf8").on("data", (text: string) => {
+          output += text;
+          const match = ready.exec(output);
+          if (match) done(match);
+        });
+      }
+      exited.then((code) => refuse(`ended with ${code}`), fail);
+      setTimeout(() => refuse("did not start in time"), START_TIMEOUT_MS).unref();
+    });
+    try {
+      return await use(await match, () => output);
+    } finally {
+      child.kill();
+      await exited;
+    }
+  }
+
   /** Runs a command without a terminal. Resolves with its output. */
   async capture(args: readonly string[]): Promise<Output> {
     const child = spawn(process.execPath, [this.#script, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+      env: PLAIN,
     });
     const [exitCode, stdout, stderr] = await Promise.all([
       exitOf(child),

@@ -1,5 +1,6 @@
 // Stands in for wrangler: records each call in calls.ndjson, and answers as `fake.json` says.
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
 
 const args = process.argv.slice(2);
 const {
@@ -8,6 +9,7 @@ const {
   exitCode = 0,
   targets = [],
   waits,
+  health,
 } = existsSync("fake.json") ? JSON.parse(readFileSync("fake.json", "utf8")) : {};
 const secretsFile = args[args.indexOf("--secrets-file") + 1];
 const uploaded =
@@ -33,6 +35,18 @@ if (args[0] === "secret") {
       ),
     );
   }
+} else if (health) {
+  // A worker: answers the health check, and writes its log afterwards, in bold.
+  const server = createServer((request, response) => {
+    const { status, body, log = [] } = health[request.url] ?? { status: 404, body: "" };
+    response.writeHead(status).end(body);
+    setImmediate(() =>
+      log.forEach((entry) => console.error(`\x1b[1m${JSON.stringify(entry)}\x1b[0m`)),
+    );
+  });
+  server.listen(0, "127.0.0.1", () => {
+    console.log(`⎔ Ready on http://127.0.0.1:${server.address().port}`);
+  });
 } else if (waits) {
   process.on(waits, () => process.exit(7));
   setTimeout(() => process.exit(9), 20_000); // No signal has arrived.

@@ -36,8 +36,11 @@ describe("npx roomcast", () => {
     }));
 
   for (const [args, message] of [
-    [["publish"], "publish: expected init, dev, deploy, token, export, import or --help"],
-    [["constructor"], "constructor: expected init, dev, deploy, token, export, import or --help"],
+    [["publish"], "publish: expected init, check, dev, deploy, token, export, import or --help"],
+    [
+      ["constructor"],
+      "constructor: expected init, check, dev, deploy, token, export, import or --help",
+    ],
     [["init", "--force"], "Unknown option '--force'"],
     [["export"], "expected the name of one room"],
     [["export", "a"], "--url is missing"],
