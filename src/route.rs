@@ -12,6 +12,8 @@ pub enum Route {
     Health,
     /// The operator's metrics.
     Metrics,
+    /// The console's page, or one of its files.
+    Console,
     /// The list of rooms in the directory.
     Rooms(RoomsQuery),
     /// `POST /events`: publishes to many rooms. The request requires the right
@@ -126,10 +128,11 @@ impl Route {
         query: &str,
         kind: ResponseKind,
     ) -> Result<Self, Refusal> {
-        let not_found =
-            || Refusal::new(Code::NotFound, "there is nothing at this path; paths are exact");
         let segments: Vec<&str> =
             path.strip_prefix('/').ok_or_else(not_found)?.split('/').collect();
+        if let ["console", ..] = segments.as_slice() {
+            return Self::console(method, kind);
+        }
         let here = match segments.as_slice() {
             ["healthz"] => PathKind::Health,
             ["metrics"] => PathKind::Metrics,
@@ -194,6 +197,15 @@ impl Route {
             (PathKind::RoomImport, "POST") => request(Request::Import),
             (PathKind::RoomMembers, "DELETE") => request(Request::Kick(required_user(query)?)),
             _ => Err(not_allowed()),
+        }
+    }
+
+    /// Returns the route of a path of the console. Its files have any name.
+    fn console(method: &str, kind: ResponseKind) -> Result<Self, Refusal> {
+        match (kind, method) {
+            (ResponseKind::Socket, _) => Err(not_found()),
+            (_, "GET") => Ok(Self::Console),
+            _ => Err(Refusal::method_not_allowed(&["GET"])),
         }
     }
 }
@@ -267,6 +279,10 @@ impl Request {
     }
 }
 
+fn not_found() -> Refusal {
+    Refusal::new(Code::NotFound, "there is nothing at this path; paths are exact")
+}
+
 fn required_user(query: &str) -> Result<User, Refusal> {
     let mut users = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == "user");
     match (users.next(), users.next()) {
@@ -316,6 +332,18 @@ mod tests {
     }
 
     #[test]
+    fn console_is_a_page_and_every_path_below_it() {
+        for path in ["/console", "/console/", "/console/index-1a2b.js", "/console/a/%2e%2e"] {
+            let route = |kind| Route::parse("GET", path, "", kind).map_err(|refusal| refusal.code);
+            assert_eq!(route(ResponseKind::Body), Ok(Route::Console), "{path}");
+            assert_eq!(route(ResponseKind::Socket), Err(Code::NotFound), "{path}");
+        }
+        for path in ["/consoles", "/console.html", "/Console", "//console", "/rooms/a/console"] {
+            assert_eq!(code("GET", path), Some(Code::NotFound), "{path}");
+        }
+    }
+
+    #[test]
     fn room_name_is_decoded_once_and_then_validated() {
         let named = |path| match Route::parse("GET", path, "", ResponseKind::Body) {
             Ok(Route::Room { room, .. }) => room.as_str().to_owned(),
@@ -347,6 +375,8 @@ mod tests {
         for (path, methods) in [
             ("/healthz", &["GET"] as &[_]),
             ("/metrics", &["GET"]),
+            ("/console", &["GET"]),
+            ("/console/page.js", &["GET"]),
             ("/rooms", &["GET"]),
             ("/events", &["POST"]),
             ("/rooms/a", &["GET", "DELETE"]),

@@ -23,6 +23,8 @@ pub struct Config {
     pub metrics_token: Option<String>,
     /// The secrets that sign webhooks.
     pub webhook_secrets: Secrets,
+    /// Whether the console is served.
+    pub console: bool,
 }
 
 thread_local! {
@@ -85,6 +87,11 @@ impl Config {
         }
         let public_rooms =
             variable(env, "PUBLIC_ROOMS").map(|json| PublicRooms::parse(&json)).transpose()?;
+        let console = match variable(env, "CONSOLE").as_deref() {
+            None | Some("on") => true,
+            Some("off") => false,
+            Some(_) => return Err("CONSOLE must be on or off".into()),
+        };
         let policy = Policy {
             issuer: variable(env, "JWT_ISSUER"),
             audience: variable(env, "JWT_AUDIENCE"),
@@ -99,6 +106,7 @@ impl Config {
             settings,
             metrics_token: variable(env, "METRICS_TOKEN"),
             webhook_secrets,
+            console,
         })
     }
 }

@@ -245,6 +245,39 @@ export function response(status, body, retryAfter) {
   return created;
 }
 
+/** Text in the console's page, which no page of another app has. */
+const CONSOLE_MARK = 'name="roomcast-console"';
+
+/**
+ * Reads the console's page or a file of it from the static assets. Resolves with `undefined` if the
+ * assets lack it. Then an app of one page (`not_found_handling`) would answer with its own page.
+ */
+export async function consoleFile({ ASSETS }, request) {
+  if (ASSETS === undefined) return undefined;
+  const file = await ASSETS.fetch(request);
+  const isPage = file.ok && file.headers.get("content-type")?.startsWith("text/html");
+  if (isPage && !(await file.clone().text()).includes(CONSOLE_MARK)) return undefined;
+  if (file.status === 404) return undefined;
+  const response = new Response(file.body, file);
+  const { protocol, host } = new URL(request.url);
+  // Not every browser counts a WebSocket of the page's own host as 'self'.
+  const socket = `${protocol.replace("http", "ws")}//${host}`;
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    `connect-src 'self' ${socket}`,
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ];
+  response.headers.set("content-security-policy", policy.join("; "));
+  response.headers.set("x-content-type-options", "nosniff");
+  response.headers.set("referrer-policy", "no-referrer");
+  return response;
+}
+
 /** Adds the headers that allow pages of an origin to read a response. */
 export async function addCors(responding, origin, credentials) {
   const response = await responding;

@@ -119,6 +119,11 @@ extern "C" {
     #[wasm_bindgen(js_name = readDirectory)]
     pub fn read_directory(env: &Env, shards: u32, query: Option<&str>) -> Promise;
 
+    /// Reads a file of the console from the binding `ASSETS`. The promise resolves
+    /// to the response, or to `undefined` if there is no such file.
+    #[wasm_bindgen(js_name = consoleFile)]
+    pub fn console_file(env: &Env, request: &Request) -> Promise;
+
     /// Waits for an answer, and logs it if its status is at least `min_status`.
     /// The promise resolves to the answer with the id of the request.
     #[wasm_bindgen(js_name = logAnswer)]

@@ -9,7 +9,7 @@ use js_sys::{Array, Promise};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use worker::web_sys::Response;
+use worker::web_sys::{Request, Response};
 use worker::{Context, Env, Error, Result};
 
 use super::answer::{internal_error, platform_error, refused_upgrade};
@@ -67,6 +67,12 @@ impl RoomStubs {
     pub fn new(env: Env, context: Context, settings: Rc<RoomSettings>) -> Self {
         let reports = settings.worker_reports();
         Self { env, context: Rc::new(context), settings, reports }
+    }
+
+    /// Reads a file of the console. Returns `None` if there is no such file.
+    pub async fn read_console(&self, request: &Request) -> Result<Option<Response>> {
+        let file = JsFuture::from(platform::console_file(&self.env, request)).await?;
+        Ok((!file.is_undefined()).then(|| file.unchecked_into()))
     }
 
     /// Publishes to a room, and returns the body of the room's answer.

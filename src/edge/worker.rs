@@ -145,6 +145,7 @@ impl Handler<'_> {
                 self.check_metrics_token().await?;
                 self.metrics().await?
             }
+            Route::Console => self.console().await?,
             Route::Rooms(query) => {
                 let claims = self.required_claims().await?;
                 claims.grant_under(&query.prefix).check(&[Right::Admin])?;
@@ -352,6 +353,16 @@ impl Handler<'_> {
         }
         sums.add(&metrics::BUILD_INFO.series(env!("CARGO_PKG_VERSION")), 1);
         plain_text(&sums.text(), metrics::CONTENT_TYPE).map_err(platform_error)
+    }
+
+    /// Returns the console's page or a file of it. It contains no data, so it
+    /// needs no token.
+    async fn console(&self) -> std::result::Result<Response, Refusal> {
+        let file = match self.config.console {
+            true => self.rooms.read_console(self.request).await.map_err(platform_error)?,
+            false => None,
+        };
+        file.ok_or_else(|| Refusal::new(Code::NotFound, "there is no console at this path"))
     }
 
     async fn list_rooms(&self, query: &RoomsQuery) -> std::result::Result<Response, Refusal> {

@@ -40,7 +40,13 @@ fn request(text: &str) {
                 check_start(query.start);
             }
             Ok(Route::Rooms(query)) => assert_eq!(RoomsQuery::parse(&query.query()), Ok(query)),
-            Ok(Route::Health | Route::Metrics | Route::Connection | Route::PublishToRooms) => {}
+            Ok(
+                Route::Health
+                | Route::Metrics
+                | Route::Console
+                | Route::Connection
+                | Route::PublishToRooms,
+            ) => {}
             Err(refusal) => {
                 assert!(refusal.code.http_status().is_some() && refusal.message.len() < 2_000);
             }
