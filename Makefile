@@ -16,16 +16,16 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client package demo template bench-test openapi cost
+.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client package console console-load demo template bench-test openapi cost
 .NOTPARALLEL:
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' Makefile
 
-dev: build demo/dist/index.html ## Serve with the demo on http://localhost:8787, rebuilding on change (PORT=8797 for another port)
+dev: build demo/dist/index.html console/dist/console.html ## Serve with the demo on http://localhost:8787, rebuilding on change (PORT=8797 for another port)
 	@node tools/dev.ts $(PORT)
 
-test: check rust build openapi edge client package demo template bench-test size ## Run every check and test, the quickest first
+test: check rust build openapi edge client package console demo template bench-test size ## Run every check and test, the quickest first
 
 check: client/dist/index.js ## Check formatting, lints, types, structure and prose
 	cargo fmt --check
@@ -36,6 +36,7 @@ check: client/dist/index.js ## Check formatting, lints, types, structure and pro
 	tsc
 	tsc --project client
 	tsc --project create-roomcast
+	tsc --project console
 	tsc --project demo
 	node --test 'tools/*.test.ts'
 	node tools/structure.ts
@@ -78,7 +79,7 @@ bench: build ## Compare Roomcast with its peers, in about 40 minutes on two core
 sockudo: setup ## Compile Sockudo, a peer of the benchmark, into .tools (minutes, once)
 	@$(within) 3600 bench/peers/sockudo/install.sh
 
-size: build ## Print the size of what `wrangler deploy` uploads
+size: build console/dist/console.html ## Print the size of what `wrangler deploy` uploads
 	@$(within) 300 node tools/size.ts
 
 build: build/index.js ## Build the worker into build/
@@ -93,6 +94,13 @@ client/dist/index.js: $(shell find client/src -type f) $(wildcard client/*.mjs) 
 demo/dist/index.html: $(shell find demo/src demo/shared -type f) $(wildcard demo/*.ts demo/public/icon.svg) \
     demo/index.html demo/bell.html demo/package.json client/dist/index.js
 	npm run --silent build --workspace demo
+
+console/dist/console.html: $(shell find console/src -type f) console/console.html console/vite.config.ts \
+    console/package.json client/dist/index.js
+	npm run --silent build --workspace console
+
+console-load: build console/dist/console.html ## Open the console beside a busy worker, and measure its memory (ARGS=2 for 2 minutes)
+	@node console/test/load.ts $(ARGS)
 
 torture: build client/dist/index.js ## Inject faults into the worker: kills, full disks, floods; 90 minutes (ARGS='--seed 7 --only kill --for 60')
 	@node torture/main.ts $(ARGS)
@@ -120,21 +128,25 @@ openapi: build client/dist/index.js
 	@node tools/languages.ts
 	$(within) 900 node --test --test-concurrency=1 --test-reporter=spec 'tests/openapi/*.test.ts' 'examples/*.test.ts'
 
-client: build
+client: build console/dist/console.html
 	ROOMCAST_RUNTIME=workerd $(within) 1800 npm test --silent --workspace client
 	npm run --silent check --workspace client
 	npm run --silent size --workspace client
 
-package: build
+package: build console/dist/console.html
 	npm run --silent build --workspace client
 	$(within) 1800 node --test --test-reporter=spec 'tests/package/*.test.ts'
+
+console: build console/dist/console.html
+	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
+	$(within) 1800 npm test --silent --workspace console
 
 demo: build demo/dist/index.html
 	@# Without a browser, the tests that need one are skipped with a message.
 	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
 	$(within) 1800 npm test --silent --workspace demo
 
-template: build
+template: build console/dist/console.html
 	npm run --silent build --workspace client
 	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
 	$(within) 1800 npm test --silent --workspace create-roomcast

@@ -1,8 +1,9 @@
 // node tools/dev.ts <port>
 //
-// Serves the worker with wrangler on this machine, with the demo's page at its root. Starts the
-// demo's backend on the next port. Prints a command that publishes an event.
+// Serves the worker with wrangler on this machine, with the demo's page at its root, and the console
+// at /console. Starts the demo's backend on the next port. Prints a command that publishes an event.
 import { spawn, type ChildProcess } from "node:child_process";
+import { cpSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -25,10 +26,12 @@ let ending = false;
 process.on("SIGINT", () => (ending = true));
 process.on("SIGTERM", end);
 
-// Only this command adds the page, with `--assets`. wrangler.toml does not name the page, so that a
-// deploy contains only the worker.
+// Only this command adds the demo. A deploy contains only the worker and the console.
+const assets = "target/assets";
+rmSync(assets, { recursive: true, force: true });
+for (const from of ["demo/dist", "console/dist"]) cpSync(from, assets, { recursive: true });
 start("wrangler", [
-  ...["dev", "--port", String(port), "--assets", "demo/dist"],
+  ...["dev", "--port", String(port), "--assets", assets],
   ...["--log-level", "warn"], // The demo's fleet alone sends one request per second.
 ]);
 let health: Response | undefined;
@@ -46,6 +49,10 @@ if (!ending) {
 Roomcast is running on ${url}
 
   Open it in two windows to see the same live cargo board in both.
+  The console for operators is at ${url}/console, and this prints a token for it:
+
+  make token ARGS='--user me --room "*" --can admin,subscribe,publish,presence --for 1h'
+
   Or try it in another terminal:
 
   TOKEN=$(make token ARGS='--user alice --room "shipments:*" --can subscribe,publish --for 1h')

@@ -1,13 +1,14 @@
 // node tools/size.ts
 //
-// Prints the size of the files that `wrangler deploy` uploads. Fails if wrangler can't build these
-// files.
+// Prints the size of the worker that `wrangler deploy` uploads, and of the console's files, which are
+// uploaded as static assets. Fails if wrangler can't build the worker.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 const TARGET_KB = 340;
 const OUT = ".wrangler/upload";
+const CONSOLE = "console/dist";
 
 // Deletes the files of an earlier run. A new run would not overwrite them, because a file's name
 // contains a hash of its content.
@@ -39,4 +40,14 @@ for (const name of readdirSync(OUT).filter((name) => /\.(js|wasm)$/.test(name)))
 row("total", raw, gzipped);
 console.log(
   `target: at most ${TARGET_KB} kB gzipped${gzipped > TARGET_KB * 1000 ? ": MISSED" : ""}`,
+);
+
+const consoleFiles = readdirSync(CONSOLE, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map(({ parentPath, name }) => readFileSync(`${parentPath}/${name}`));
+const sum = (sizes: number[]) => sizes.reduce((total, size) => total + size, 0);
+row(
+  "console",
+  sum(consoleFiles.map(({ length }) => length)),
+  sum(consoleFiles.map((bytes) => gzipSync(bytes, { level: 9 }).length)),
 );
