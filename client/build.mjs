@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -34,12 +35,15 @@ for (const name of all.filter((name) => name.endsWith(".js"))) {
   writeFileSync(`${here}dist/${name}`, code.replace(wrapped, "$1"));
 }
 
-// `roomcast/worker` contains the built worker. Without a build, for example while only the client is
-// worked on, the package lacks this entry. `check-pack.mjs` rejects such a package.
+// `roomcast/worker` contains the built worker, and `dist/assets` the files of the console. Without a
+// build, for example while only the client is worked on, the package lacks these files.
+// `check-pack.mjs` rejects such a package.
 for (const [from, to] of Object.entries(WORKER_FILES)) {
   const built = `${here}../build/${from}`;
   if (existsSync(built)) copyFileSync(built, `${here}dist/worker/${to}`);
 }
+const consoleFiles = `${here}../console/dist`;
+if (existsSync(consoleFiles)) cpSync(consoleFiles, `${here}dist/assets`, { recursive: true });
 copyFileSync(`${here}src/worker/roomcast.d.ts`, `${here}dist/worker/roomcast.d.ts`);
 
 // npm packs only files in the package's own folder.

@@ -33,6 +33,10 @@ test("an empty folder becomes a worker that is served, used and ready to deploy"
   const { events } = await socket.until("events");
   assert.deepEqual([events[0].data, events[0].from], ["hello", "ann"]);
 
+  const page = await (await fetch(`${url}/console`)).text();
+  const [, script] = /src="\.(\/console\/[^"]+\.js)"/.exec(page)!;
+  assert.equal((await fetch(url + script)).status, 200);
+
   const deployed = await runIn(folder, "npx", "roomcast", "deploy", "--dry-run");
   assert.match(deployed, /env\.ROOMS \(RoomObject\)/);
 });

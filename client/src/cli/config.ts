@@ -12,8 +12,21 @@ const OBSERVABILITY = {
 /** A configuration that must be changed by hand. The message says how. */
 export class ConfigConflict extends Error {}
 
+/** Files of the console, which the worker serves at /console. */
+const ASSETS = `
+  // The files of the console at /console. "CONSOLE": "off" under vars turns it off.
+  "assets": {
+    "directory": "./node_modules/roomcast/dist/assets",
+    "binding": "ASSETS",
+    "run_worker_first": ["/console*"],
+  },
+`;
+
 /** Returns the text of a new configuration file. */
-export const newConfig = (name: string, main: string): string => `{
+export const newConfig = (name: string, main: string): string => requiredConfig(name, main, ASSETS);
+
+/** Returns the text of a configuration file with the parts that every worker needs. */
+export const requiredConfig = (name: string, main: string, assets = ""): string => `{
   "$schema": "./node_modules/roomcast/config-schema.json",
   "name": ${JSON.stringify(name)},
   "main": ${JSON.stringify(main)},
@@ -22,7 +35,7 @@ export const newConfig = (name: string, main: string): string => `{
   // One room is one object.
   "durable_objects": { "bindings": [{ "name": "ROOMS", "class_name": "RoomObject" }] },
   "migrations": [{ "tag": "v1", "new_sqlite_classes": ["RoomObject"] }],
-
+${assets}
   // Settings of Roomcast, for example the origins of your pages, and rooms that need no token.
   // The keys are secrets: JWT_SECRET is in .dev.vars on this machine.
   "vars": {

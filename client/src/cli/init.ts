@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { ConfigConflict, missingParts, newConfig } from "./config.ts";
+import { ConfigConflict, missingParts, newConfig, requiredConfig } from "./config.ts";
 import { UsageError } from "./failure.ts";
 import { PRIVATE, readText, writeText } from "./files.ts";
 import { insert } from "./jsonc.ts";
@@ -135,7 +135,7 @@ function addConfig(
   } catch (error) {
     if (!(error instanceof ConfigConflict)) throw error;
     const note = `${error.message}. The file is not changed. It must contain:`;
-    return { file, change: "to do", note, lines: newConfig(name, main).trimEnd().split("\n") };
+    return { file, change: "to do", note, lines: requiredConfig(name, main).trimEnd().split("\n") };
   }
 }
 

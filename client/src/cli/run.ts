@@ -1,6 +1,7 @@
 /** The command line of Roomcast. */
 import { readFileSync } from "node:fs";
 import * as check from "./check.ts";
+import * as consoleFiles from "./console.ts";
 import * as deploy from "./deploy.ts";
 import * as dev from "./dev.ts";
 import { Failure, UsageError } from "./failure.ts";
@@ -21,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   dev,
   deploy,
   token,
+  console: consoleFiles,
   export: exportCommand,
   import: importCommand,
 };
@@ -32,6 +34,7 @@ const USAGE = `Usage: npx roomcast <command>
   dev                serves the project on this machine, with wrangler dev
   deploy             deploys the project to Cloudflare, with a secret
   token              prints a token
+  console <folder>   copies the console into a folder of static assets
   export <room>      prints a room's events and state
   import <room>      stores an export in an empty room
 

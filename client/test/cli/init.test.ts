@@ -32,6 +32,11 @@ describe("an empty folder", () => {
     assert.equal(config.compatibility_date, "2026-10-01");
     assert.deepEqual(config.durable_objects, { bindings: [BINDING] });
     assert.deepEqual(config.migrations, [{ tag: "v1", new_sqlite_classes: ["RoomObject"] }]);
+    assert.deepEqual(config.assets, {
+      directory: "./node_modules/roomcast/dist/assets",
+      binding: "ASSETS",
+      run_worker_first: ["/console*"],
+    });
     assert.match(stdout, /npm install roomcast\n +npm install --save-dev wrangler\n/);
     assert.match(stdout, /npx roomcast dev\n$/);
   });

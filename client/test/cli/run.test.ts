@@ -12,13 +12,13 @@ describe("npx roomcast", () => {
     it(`${args.join(" ")} lists the commands`, async (t) => {
       const { exitCode, stdout } = await new Project(t).run(args);
       assert.equal(exitCode, 0);
-      for (const command of ["init", "dev", "deploy", "token", "export", "import"]) {
+      for (const command of ["init", "dev", "deploy", "token", "console", "export", "import"]) {
         assert.match(stdout, new RegExp(`^  ${command}\\b`, "m"));
       }
     });
   }
 
-  for (const command of ["init", "dev", "deploy", "token", "export", "import"]) {
+  for (const command of ["init", "dev", "deploy", "token", "console", "export", "import"]) {
     it(`${command} --help describes the command and runs nothing`, async (t) => {
       const project = new Project(t);
       const { exitCode, stdout } = await project.run([command, "--help"]);
@@ -36,16 +36,20 @@ describe("npx roomcast", () => {
     }));
 
   for (const [args, message] of [
-    [["publish"], "publish: expected init, check, dev, deploy, token, export, import or --help"],
+    [
+      ["publish"],
+      "publish: expected init, check, dev, deploy, token, console, export, import or --help",
+    ],
     [
       ["constructor"],
-      "constructor: expected init, check, dev, deploy, token, export, import or --help",
+      "constructor: expected init, check, dev, deploy, token, console, export, import or --help",
     ],
     [["init", "--force"], "Unknown option '--force'"],
     [["export"], "expected the name of one room"],
     [["export", "a"], "--url is missing"],
     [["import", "a/b", "--url", "https://rt.example.com"], 'The room name "a/b" contains'],
     [["export", "a", "--url", "rt.example.com"], "--url rt.example.com: expected a URL"],
+    [["console"], "expected the folder of the static assets"],
     [["init", "a", "b"], "b: expected a single directory"],
   ] as const) {
     it(`${args.join(" ")} exits with 2 and changes nothing`, async (t) => {
