@@ -41,6 +41,8 @@ export class HookReceiver {
   repeats = 0;
   dropped = 0;
   readonly ids = new Set<string>();
+  /** The bodies of the verified requests. */
+  readonly bodies: unknown[] = [];
   #server = createServer((request, response) => void this.#receive(request, response));
   #port = 0;
   /** The first error of a check. */
@@ -114,6 +116,7 @@ export class HookReceiver {
   #process(headers: IncomingMessage["headers"], body: string): void {
     new Webhook(this.secret).verify(body, headers as Record<string, string>);
     const { type, timestamp, data } = JSON.parse(body);
+    this.bodies.push({ type, timestamp, data });
     assert.equal(type, "room.notifications");
     assert(Math.abs(Date.parse(timestamp) - Date.now()) < 60_000, timestamp);
     const id = headers["webhook-id"] as string;
