@@ -134,6 +134,7 @@ mod tests {
         assert!(settings.have_webhooks() && !RoomSettings::default().have_webhooks());
     }
 
+    // Limits: jurisdiction, location_hint.
     #[test]
     fn address_has_the_place_of_the_most_specific_pattern() {
         let json = r#"{"*":{"location_hint":"weur","sockets":9},"eu:*":{"jurisdiction":"eu"},
