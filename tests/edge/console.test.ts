@@ -58,20 +58,6 @@ describe("the console", { concurrency: true }, () => {
     assert.equal((await get(`${url}/healthz`)).status, 200);
   });
 
-  test("is served below the base path", async (t) => {
-    const url = await serveAssets(t, {
-      assets: { "realtime/console.html": PAGE, "realtime/console/page-1a.js": "script()" },
-      settings: { run_worker_first: ["/realtime/*"] },
-      source: `
-        import { createRoomcast } from "${new URL("../../client/dist/worker/index.js", import.meta.url).pathname}";
-        export { RoomObject } from "${new URL("../../client/dist/worker/index.js", import.meta.url).pathname}";
-        export default createRoomcast({ basePath: "/realtime" });`,
-    });
-    assert.equal(await (await get(`${url}/realtime/console`)).text(), PAGE);
-    assert.equal(await (await get(`${url}/realtime/console/page-1a.js`)).text(), "script()");
-    await assertNotFound(`${url}/console`);
-  });
-
   for (const handling of ["single-page-application", "404-page", "none"]) {
     test(`is never the page of the app, with ${handling}`, async (t) => {
       const assets = { ...APP, "404.html": "the app's 404" };

@@ -8,7 +8,13 @@ import { ENV, type Cleanup } from "./package.ts";
 export const dev = (t: Cleanup, folder: string, command = ["wrangler", "dev"]): Promise<string> =>
   serve(t, folder, [...command, "--port", "0", "--inspector-port", "0"], /Ready on (http:\S+)/);
 
-/** Starts a command, and returns the URL that it prints. The command ends after the test. */
+/** Maximum wait for the URL of a server, long enough for a busy machine. */
+const READY_TIMEOUT_MS = 180_000;
+
+/**
+ * Starts a command, and returns the URL that it prints. The command ends after the test. A server
+ * that can't build its worker waits for a change of a file, so a test fails after a time limit.
+ */
 export async function serve(
   t: Cleanup,
   folder: string,
@@ -32,6 +38,13 @@ export async function serve(
       if (url) ready.resolve(url);
     });
   }
-  void exited.then(() => ready.reject(new Error(`${program} ${args.join(" ")} ended: ${output}`)));
-  return ready.promise;
+  const fail = (how: string): void =>
+    ready.reject(new Error(`${program} ${args.join(" ")} ${how}: ${output}`));
+  void exited.then(() => fail("ended"));
+  const timer = setTimeout(fail, READY_TIMEOUT_MS, "printed no URL");
+  try {
+    return await ready.promise;
+  } finally {
+    clearTimeout(timer);
+  }
 }
