@@ -45,8 +45,8 @@ test("check names the line of each wrong setting", async (t) => {
   await assert.rejects(check(), ({ code, stderr }: { code: number; stderr: string }) => {
     assert.equal(code, 1);
     assert.deepEqual(stderr.trim().split("\n"), [
-      'wrangler.jsonc:17: ROOM_SETTINGS: "shipments:*": sockets is 0; it must be 1 to 32000',
-      'wrangler.jsonc:18: ROOM_SETTINGS: "shipments:*": jurisdiction is "de"; it must be one of eu, us, fedramp',
+      'wrangler.jsonc:24: ROOM_SETTINGS: "shipments:*": sockets is 0; it must be 1 to 32000',
+      'wrangler.jsonc:25: ROOM_SETTINGS: "shipments:*": jurisdiction is "de"; it must be one of eu, us, fedramp',
     ]);
     return true;
   });

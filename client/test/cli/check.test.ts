@@ -77,7 +77,7 @@ async function check(t: TestContext, { files, health = OK, args = [] }: Checked)
 
 describe("npx roomcast check", () => {
   for (const [file, text, lines] of [
-    ["wrangler.jsonc", JSONC, { sockets: 19, level: 22, staging: 27 }],
+    ["wrangler.jsonc", JSONC, { sockets: 26, level: 29, staging: 34 }],
     ["wrangler.toml", TOML, { sockets: 19, level: 14, staging: 21 }],
   ] as const) {
     it(`says that nothing is wrong in ${file}`, async (t) => {
@@ -167,7 +167,7 @@ describe("npx roomcast check", () => {
       files: { "wrangler.jsonc": text },
       args: ["-e", "staging"],
     });
-    assert.match(stderr, /^wrangler\.jsonc:24: durable_objects must have \{"bindings":/);
+    assert.match(stderr, /^wrangler\.jsonc:31: durable_objects must have \{"bindings":/);
   });
 
   it("prints the lines that a wrangler.toml lacks", async (t) => {

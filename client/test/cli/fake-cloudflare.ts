@@ -40,6 +40,9 @@ export class FakeCloudflare {
 
   #answer(request: string, body: string): unknown {
     switch (request) {
+      // Cloudflare has the files of the console already.
+      case "POST /workers/scripts/my-chat/assets-upload-session":
+        return { jwt: "assets", buckets: [] };
       case "PUT /workers/scripts/my-chat":
         this.uploads.push(JSON.parse(/name="metadata"\r\n\r\n(.*)\r\n/.exec(body)![1]!));
         return { id: "my-chat", deployment_id: "0".repeat(32), startup_time_ms: 1 };

@@ -28,6 +28,7 @@ function createProject(t: TestContext, files: Record<string, string> = {}): Proj
     ...files,
     "node_modules/roomcast/package.json": JSON.stringify(MANIFEST),
     "node_modules/roomcast/worker.js": STAND_IN,
+    "node_modules/roomcast/dist/assets/console.html": "<!doctype html>",
   });
   mkdirSync(project.path("node_modules"), { recursive: true });
   symlinkSync(WRANGLER, project.path("node_modules/wrangler"));
@@ -79,6 +80,7 @@ it("the first roomcast deploy uploads the secret of .prod.vars with the worker",
   assert.deepEqual(cloudflare.uploads[0]!.bindings, [
     { name: "JWT_SECRET", type: "secret_text", text: secret },
     { name: "ROOMS", type: "durable_object_namespace", class_name: "RoomObject" },
+    { name: "ASSETS", type: "assets" },
   ]);
   assert.match(stdout, /curl https:\/\/my-chat\.acme\.workers\.dev\/rooms\/try:1\/events/);
 });
