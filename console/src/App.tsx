@@ -9,17 +9,23 @@ import { INITIAL_VIEW } from "./rooms/list.ts";
 import { LIST_HREF, useRoomInUrl } from "./route.ts";
 import { OperatorContext, signOut, type Session } from "./session.ts";
 
-export function App() {
-  const [session, setSession] = useState<Session>();
-  const [refusal, setRefusal] = useState<RoomcastError>();
+interface State {
+  session?: Session;
+  /** Error that ended the last session. */
+  refusal?: RoomcastError | undefined;
+}
 
-  const end = (ended: Session, error?: RoomcastError): void => {
+export function App() {
+  const [{ session, refusal }, setState] = useState<State>({});
+
+  // Several requests can be refused at the same time. Only the first ends the session.
+  const end = (ended: Session, refusal?: RoomcastError): void => {
     signOut(ended);
-    setRefusal(error);
-    setSession((current) => (current === ended ? undefined : current));
+    setState((current) => (current.session === ended ? { refusal } : current));
   };
   if (session === undefined) {
-    return <SignIn refusal={refusal} onSession={setSession} onRefused={end} />;
+    const start = (session: Session): void => setState({ session });
+    return <SignIn refusal={refusal} onSession={start} onRefused={end} />;
   }
   const onSignOut = (): void => {
     location.hash = LIST_HREF;
