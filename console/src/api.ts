@@ -1,32 +1,7 @@
 import { RoomcastError, type Code } from "roomcast";
+import type { Member, MembersAnswer, RoomsAnswer, StatsAnswer } from "roomcast/protocol";
 
 const TIMEOUT_MS = 15_000;
-
-/** A room in the list of rooms. */
-export interface ListedRoom {
-  readonly room: string;
-  readonly head: number;
-  readonly sessions: number;
-  readonly members: number;
-  /** Time of the room's last report, in ms since 1970. */
-  readonly reported_at: number;
-}
-
-export interface RoomsPage {
-  readonly rooms: readonly ListedRoom[];
-  readonly cursor?: string;
-}
-
-export interface RoomStats {
-  readonly epoch: string;
-  readonly head: number;
-  readonly oldest: number;
-  readonly sessions: number;
-  readonly members: number;
-  readonly bytes: number;
-  readonly awake_since: number;
-  readonly rows_written: number;
-}
 
 /** Sends the operator's requests to the worker. A failed call rejects with a `RoomcastError`. */
 export class Api {
@@ -42,7 +17,7 @@ export class Api {
     this.#onRefused = onRefused;
   }
 
-  listRooms(query: Record<string, string>, signal?: AbortSignal): Promise<RoomsPage> {
+  listRooms(query: Record<string, string>, signal?: AbortSignal): Promise<RoomsAnswer> {
     return this.#json(`rooms?${new URLSearchParams(query)}`, signal);
   }
 
@@ -50,13 +25,13 @@ export class Api {
     return (await this.#send("GET", "metrics", signal)).text();
   }
 
-  stats(room: string, signal?: AbortSignal): Promise<RoomStats> {
+  stats(room: string, signal?: AbortSignal): Promise<StatsAnswer> {
     return this.#json(`rooms/${encodeURIComponent(room)}`, signal);
   }
 
-  async members(room: string, signal?: AbortSignal): Promise<readonly MemberOfRoom[]> {
+  async members(room: string, signal?: AbortSignal): Promise<readonly Member[]> {
     const path = `rooms/${encodeURIComponent(room)}/members`;
-    return (await this.#json<{ members: MemberOfRoom[] }>(path, signal)).members;
+    return (await this.#json<MembersAnswer>(path, signal)).members;
   }
 
   async closeUser(room: string, user: string): Promise<void> {
@@ -94,12 +69,6 @@ export class Api {
     if (response.status === 401) this.#onRefused(error);
     throw error;
   }
-}
-
-/** A member in the answer to `GET /rooms/{room}/members`. */
-export interface MemberOfRoom {
-  readonly user: string;
-  readonly sessions: readonly { session: string; data?: unknown; since: number }[];
 }
 
 async function errorOf(response: Response): Promise<RoomcastError> {

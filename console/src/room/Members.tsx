@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { MemberOfRoom } from "../api.ts";
+import type { Member } from "roomcast/protocol";
 import { counted, formatAgo, formatCount } from "../format.ts";
 import { useNow } from "../useNow.ts";
 import { CloseUser } from "./CloseUser.tsx";
@@ -9,7 +9,7 @@ const SHOWN = 50;
 
 interface Props {
   readonly room: string;
-  readonly members: readonly MemberOfRoom[] | undefined;
+  readonly members: readonly Member[] | undefined;
   readonly sessions: number | undefined;
 }
 

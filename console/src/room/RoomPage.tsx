@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from "react";
 import { RoomcastError } from "roomcast";
+import type { Member, StatsAnswer } from "roomcast/protocol";
 import { useGrant, useRoom, useStatus } from "roomcast/react";
-import { asError, type MemberOfRoom, type RoomStats } from "../api.ts";
+import { asError } from "../api.ts";
 import { ErrorText, MissingRight } from "../ErrorText.tsx";
 import { usePoll } from "../poll.ts";
 import { LIST_HREF } from "../route.ts";
@@ -44,8 +45,8 @@ function ValidRoom({ name }: { name: string }) {
   const room = useRoom(name);
   const { status, reason } = useStatus(room);
   const grant = useGrant(room);
-  const [stats, setStats] = useState<RoomStats>();
-  const [members, setMembers] = useState<readonly MemberOfRoom[]>();
+  const [stats, setStats] = useState<StatsAnswer>();
+  const [members, setMembers] = useState<readonly Member[]>();
   const [error, setError] = useState<RoomcastError>();
   // A request would create the erased room again.
   const isErased = reason === "erased";

@@ -1,8 +1,8 @@
-import type { RoomStats } from "../api.ts";
+import type { StatsAnswer } from "roomcast/protocol";
 import { formatBytes, formatCount, formatDateTime, formatDuration } from "../format.ts";
 import { useNow } from "../useNow.ts";
 
-export function Stats({ stats }: { stats: RoomStats | undefined }) {
+export function Stats({ stats }: { stats: StatsAnswer | undefined }) {
   const now = useNow(5_000);
   const figures: readonly (readonly [
     term: string,
@@ -30,5 +30,5 @@ export function Stats({ stats }: { stats: RoomStats | undefined }) {
   );
 }
 
-const at = (stats: RoomStats | undefined): string | undefined =>
+const at = (stats: StatsAnswer | undefined): string | undefined =>
   stats && formatDateTime(stats.awake_since);

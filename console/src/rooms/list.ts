@@ -1,4 +1,5 @@
-import type { Api, ListedRoom } from "../api.ts";
+import type { ListedRoom } from "roomcast/protocol";
+import type { Api } from "../api.ts";
 
 /** A room of the list, with the events per second since the last report but one. */
 export interface RoomRow extends ListedRoom {
