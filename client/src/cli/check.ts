@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs, stripVTControlCharacters } from "node:util";
+import { now } from "../clock.ts";
 import { QUERIES_LOGGED, varsOf, wrongParts, type Wrong } from "./config.ts";
 import { Failure, UsageError } from "./failure.ts";
 import { lineInJsonc } from "./jsonc.ts";
@@ -97,8 +98,8 @@ async function askWorker(
           `GET ${path} of the worker answered ${answer.status}, not ok: is the basePath right?`,
         );
       }
-      const until = Date.now() + LOG_TIMEOUT_MS;
-      while (errorsIn(output()).length === 0 && Date.now() < until) await sleep(50);
+      const until = now() + LOG_TIMEOUT_MS;
+      while (errorsIn(output()).length === 0 && now() < until) await sleep(50);
       const errors = errorsIn(output());
       if (errors.length > 0) return errors.map((error) => locate(error, config, environment));
       throw new Failure(`GET ${path} of the worker answered 500:\n\n${output().trim()}`);
