@@ -18,7 +18,7 @@ describe("an alarm", { concurrency: true }, () => {
     await room.runtime.waitForLog("room_unloadable", 2, 10_000 + RETRIED_WITHIN_MS);
     await room.runtime.deploy({ settings });
     // No request is sent here, so only the alarm can load the room.
-    for (const end = Date.now() + RETRIED_WITHIN_MS; !(await room.runtime.evict("r"));)
+    for (const end = Date.now() + RETRIED_WITHIN_MS; !(await room.runtime.evictIfIdle("r"));)
       await sleep(Date.now() < end ? 200 : assert.fail("the alarm is not retried"));
     assert.notEqual((await room.stats()).epoch, epoch);
   });

@@ -149,7 +149,7 @@ test("after a change of the jurisdiction, the room is empty and the old object e
   await runtime.deploy({ root, settings: after });
   assert.equal((await room.stats()).head, 0);
   // No request reaches the old object, so only its alarm can load it.
-  for (const end = Date.now() + 30_000; !(await runtime.evict("eu:1"));)
+  for (const end = Date.now() + 30_000; !(await runtime.evictIfIdle("eu:1"));)
     await sleep(Date.now() < end ? 100 : assert.fail("the alarm of the old object does not fire"));
   await runtime.deploy({ root, settings: before });
   assert.notEqual((await room.stats()).epoch, epoch);

@@ -4,13 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash, createHmac } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { registerSecret, assertNoSecret } from "./secrets.ts";
 
@@ -31,6 +31,9 @@ const BASE_PATH = process.env.ROOMCAST_BASE_PATH ?? "";
 
 /** Matches log lines of a worker that has trapped or does not answer. */
 const BROKEN = /RuntimeError|WebAssembly trapped|code had hung/;
+
+/** Key of the objects' namespace. The ids of the objects depend on it. */
+const UNIQUE_KEY = "rooms";
 
 export const SECRET = registerSecret("a secret of the tests, of more than 32 bytes");
 
@@ -225,8 +228,10 @@ export class Runtime {
   /** Returns the SQLite file of each room. The files are in use while the process runs. */
   async databases(): Promise<string[]> {
     const files = await readdir(this.#storage, { recursive: true });
-    const named = files.filter((file) => /[0-9a-f]{64}\.sqlite$/.test(file));
-    return named.map((file) => join(this.#storage, file)).filter(isOfRoom);
+    const ofRooms = files.filter(
+      (file) => /[0-9a-f]{64}\.sqlite$/.test(file) && !DIRECTORY_FILES.includes(basename(file)),
+    );
+    return ofRooms.map((file) => join(this.#storage, file));
   }
 
   /** Returns the resident memory of the process, in MB. */
@@ -296,16 +301,17 @@ export class Runtime {
   }
 }
 
-/** Returns whether a SQLite file is of a room. The directory of rooms has the same class. */
-function isOfRoom(path: string): boolean {
-  // The process may be writing to the file.
-  const database = new DatabaseSync(path, { readOnly: true, timeout: 10_000 });
-  try {
-    const ofDirectory = "SELECT 1 FROM sqlite_master WHERE name = 'reports'";
-    return database.prepare(ofDirectory).get() === undefined;
-  } finally {
-    database.close();
-  }
+/** Number of objects of the directory of rooms, which have the class of a room. */
+const SHARDS = 8;
+const DIRECTORY_FILES = Array.from({ length: SHARDS }, (_, shard) => fileOf(`directory/${shard}`));
+
+/** Returns the name of the file of an object, which contains the id that workerd computes. */
+function fileOf(name: string): string {
+  const key = createHash("sha256").update(UNIQUE_KEY).digest();
+  const hmac = (data: string | Buffer): Buffer =>
+    createHmac("sha256", key).update(data).digest().subarray(0, 16);
+  const hash = hmac(name);
+  return `${Buffer.concat([hash, hmac(hash)]).toString("hex")}.sqlite`;
 }
 
 /**
@@ -411,7 +417,7 @@ const config :Workerd.Config = (
       compatibilityDate = ${date},
       modules = [${(await modules(main)).join(",\n        ")}],
       bindings = [(name = ${rooms}, durableObjectNamespace = ${room}), ${binding} ${bindings.join(", ")}],
-      durableObjectNamespaces = [(className = ${room}, uniqueKey = "rooms", enableSql = true)],
+      durableObjectNamespaces = [(className = ${room}, uniqueKey = "${UNIQUE_KEY}", enableSql = true)],
       durableObjectStorage = (localDisk = "storage"),
     )),
     (name = "control", worker = (
