@@ -262,6 +262,12 @@ export class Runtime {
     }
   }
 
+  /** Waits until an alarm loads the room, and evicts it. A request would load the room itself. */
+  async evictOnceLoaded(room: string, withinMs: number): Promise<void> {
+    for (const end = Date.now() + withinMs; !(await this.evictIfIdle(room)); await sleep(50))
+      assert(Date.now() < end, `no alarm has loaded ${room} within ${withinMs} ms`);
+  }
+
   /** Evicts the room's object and closes its sockets, as the runtime does when it moves an object. */
   async evictAndClose(room: string): Promise<void> {
     await this.#evict(room, "close");
@@ -301,7 +307,7 @@ export class Runtime {
   }
 }
 
-/** Number of objects of the directory of rooms, which have the class of a room. */
+/** Number of objects of the directory (`src/directory.rs`), which have the class of a room. */
 const SHARDS = 8;
 const DIRECTORY_FILES = Array.from({ length: SHARDS }, (_, shard) => fileOf(`directory/${shard}`));
 

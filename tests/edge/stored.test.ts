@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Frame, Socket } from "./client.ts";
 import { Room, tokenOf } from "./room.ts";
 import { Runtime } from "./runtime.ts";
@@ -109,9 +108,7 @@ for (const version of await versions()) {
     test("is erased by an alarm when it is unused for too long", async (t) => {
       const { runtime, rooms } = await upgraded(t, version, { ageMs: YEAR_MS + AGE_MS });
       for (const { room: name, epoch } of rooms) {
-        // No request is sent before the alarm has loaded the room.
-        for (const end = Date.now() + RINGS_WITHIN_MS; !(await runtime.evictIfIdle(name));)
-          await sleep(Date.now() < end ? 20 : assert.fail(`the alarm of ${name} is not fired`));
+        await runtime.evictOnceLoaded(name, RINGS_WITHIN_MS);
         const { epoch: next, head } = await new Room(runtime, name).stats();
         assert.notEqual(next, epoch);
         assert.equal(head, 0);
