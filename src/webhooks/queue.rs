@@ -197,9 +197,13 @@ impl Queue {
         next.meta.done_seq = next.meta.done_seq.max(batch.to_seq);
         next.start_offset = next.start_offset.max(batch.end_offset);
         next.meta.dropped = next.meta.dropped.saturating_sub(batch.dropped);
-        next.meta.failures = 0;
-        next.meta.retry_at = Millis::new(0);
+        next.forget_failures();
         self.commit(log, next, QueueChange::default())
+    }
+
+    fn forget_failures(&mut self) {
+        self.meta.failures = 0;
+        self.meta.retry_at = Millis::new(0);
     }
 
     /// Records that a batch failed, and returns how many batches failed in a row.
@@ -279,8 +283,7 @@ impl Queue {
         }
         if dropped > 0 {
             if !next.is_pending(log.head()) {
-                next.meta.failures = 0;
-                next.meta.retry_at = Millis::new(0);
+                next.forget_failures();
             }
             self.commit(log, next, QueueChange::default())?;
         }
