@@ -6,13 +6,7 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  allCounts,
-  measure,
-  meteredWorker,
-  openSocket,
-  withWebhook,
-} from "../../tools/cost/measure.ts";
+import { allCounts, measure, meteredWorker, openSocket } from "../../tools/cost/measure.ts";
 import { ACTIONS, type ActionName } from "../../tools/cost/units.ts";
 import { HookReceiver } from "./hook-receiver.ts";
 import { Room, tokenOf } from "./room.ts";
@@ -29,7 +23,7 @@ describe("the cost", { concurrency: true }, () => {
     const root = await meteredWorker();
     t.after(() => rm(root, { recursive: true }));
     const receiver = await HookReceiver.of(t);
-    const runtime = await Runtime.start({ root, ...withWebhook(receiver) });
+    const runtime = await Runtime.start({ root, ...receiver.options });
     t.after(() => runtime.stop());
     const room = new Room(runtime, "r");
     const sockets = await Promise.all(Array.from({ length: 10 }, () => openSocket(room)));

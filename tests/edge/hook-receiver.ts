@@ -10,6 +10,7 @@ import type { TestContext } from "node:test";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Webhook } from "standardwebhooks";
+import { SECRET } from "./runtime.ts";
 import { registerSecret } from "./secrets.ts";
 
 /**
@@ -63,6 +64,14 @@ export class HookReceiver {
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}/hook`;
+  }
+
+  /** Options for a runtime whose rooms notify this receiver, also of events. */
+  get options() {
+    return {
+      vars: { JWT_SECRET: SECRET, WEBHOOK_SECRETS: this.secret },
+      settings: { "*": { webhook_url: this.url, webhook_events: true } },
+    };
   }
 
   async listen(): Promise<void> {

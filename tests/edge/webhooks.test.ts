@@ -165,10 +165,9 @@ interface Started {
 
 async function start(t: TestContext, secrets = (secret: string) => secret): Promise<Started> {
   const receiver = await HookReceiver.of(t);
-  const runtime = await Runtime.start({
-    vars: { JWT_SECRET: SECRET, WEBHOOK_SECRETS: secrets(receiver.secret) },
-    settings: { "*": { webhook_url: receiver.url, webhook_events: true } },
-  });
+  const { vars, settings } = receiver.options;
+  const WEBHOOK_SECRETS = secrets(receiver.secret);
+  const runtime = await Runtime.start({ vars: { ...vars, WEBHOOK_SECRETS }, settings });
   t.after(() => runtime.stop());
   return { runtime, room: new Room(runtime, "r"), receiver };
 }

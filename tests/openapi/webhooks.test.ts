@@ -7,7 +7,6 @@ import { parse } from "yaml";
 import { Socket } from "../edge/client.ts";
 import { HookReceiver } from "../edge/hook-receiver.ts";
 import { Room, tokenOf } from "../edge/room.ts";
-import { withWebhook } from "../../tools/cost/measure.ts";
 
 const api = parse(readFileSync(new URL("../../docs/openapi.yaml", import.meta.url), "utf8"));
 
@@ -27,7 +26,7 @@ test("each kind of notification has the described form", async (t) => {
   const validate = ajv.compile({ $ref: "openapi#/components/schemas/Notifications" });
 
   const receiver = await HookReceiver.of(t);
-  const room = await Room.of(t, withWebhook(receiver));
+  const room = await Room.of(t, receiver.options);
   const token = tokenOf("alice", ["subscribe", "presence"]);
   const socket = await Socket.open(`${room.url}/events`, { token });
   await socket.until("welcome");

@@ -9,7 +9,7 @@ import { Socket } from "../../tests/edge/client.ts";
 import { EventStream } from "../../tests/edge/event-stream.ts";
 import { HookReceiver } from "../../tests/edge/hook-receiver.ts";
 import { Room, tokenOf } from "../../tests/edge/room.ts";
-import { Runtime, SECRET } from "../../tests/edge/runtime.ts";
+import { Runtime } from "../../tests/edge/runtime.ts";
 import { type ActionName, type Units, units } from "./units.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -170,7 +170,7 @@ async function measureWebhooks(
   root: string,
 ): Promise<Record<"webhookSession" | "webhookEvent", Units>> {
   const receiver = await HookReceiver.start();
-  const runtime = await Runtime.start({ root, ...withWebhook(receiver) });
+  const runtime = await Runtime.start({ root, ...receiver.options });
   try {
     const room = new Room(runtime, "r");
     await openSocket(room);
@@ -191,12 +191,6 @@ async function measureWebhooks(
     await receiver.close();
   }
 }
-
-/** Returns options for a runtime whose rooms notify a receiver, also of events. */
-export const withWebhook = ({ secret, url }: HookReceiver) => ({
-  vars: { JWT_SECRET: SECRET, WEBHOOK_SECRETS: secret },
-  settings: { "*": { webhook_url: url, webhook_events: true } },
-});
 
 /** Waits until the room has recorded a delivery, which no client can see, and returns its counts. */
 async function settledCounts(runtime: Runtime, room: string): Promise<Partial<Units>> {
