@@ -6,38 +6,18 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { buildSync } from "esbuild";
+import { generateBindings, optimize, run } from "./wasm.ts";
 
 const OUT = "build";
 const STAGING = "target/worker";
 const PREVIOUS = "target/worker-previous";
-const COMPILED = "target/wasm32-unknown-unknown/release/roomcast.wasm";
-
-// The features that rustc and bindgen emit. wasm-opt may know newer ones that workerd does not
-// support.
-const WASM_FEATURES = [
-  "mutable-globals",
-  "sign-ext",
-  "nontrapping-float-to-int",
-  "bulk-memory",
-  "multivalue",
-  "reference-types",
-  "exception-handling",
-];
-
-/** Functions of classes that the `worker` crate exports, and that the entry does not use. */
-const UNUSED_EXPORTS = [
-  "*containerstartupoptions*",
-  "*intounderlying*",
-  "*minifyconfig*",
-  "*r2range*",
-];
 
 checkVersions();
 rmSync(STAGING, { recursive: true, force: true });
 compile();
-generateBindings();
+generateBindings(STAGING);
 bundle();
-optimize();
+optimize(`${STAGING}/index_bg.wasm`);
 writeFileSync(`${STAGING}/LICENSES.txt`, licenses());
 replaceOutput();
 
@@ -62,11 +42,6 @@ function compile(): void {
   // Without this variable, the generated code needs a second crate for promises.
   process.env.WASM_BINDGEN_USE_JS_SYS = "1";
   run("cargo", "build", "--locked", "--release", "--lib", "--target=wasm32-unknown-unknown");
-}
-
-function generateBindings(): void {
-  const bindgen = ["--manifest-path=tools/bindgen/Cargo.toml", "--target-dir=target/bindgen"];
-  run("cargo", "run", "--locked", "--release", ...bindgen, "--", COMPILED, STAGING);
 }
 
 /** Bundles the entry, the generated code and the snippets of crates into one module. */
@@ -94,15 +69,6 @@ function bundle(): void {
   rmSync(`${STAGING}/snippets`, { recursive: true });
 }
 
-function optimize(): void {
-  const wasm = `${STAGING}/index_bg.wasm`;
-  const features = WASM_FEATURES.map((feature) => `--enable-${feature}`);
-  const unused = UNUSED_EXPORTS.map((pattern) => `--remove-exports=${pattern}`);
-  // Functions with similar names have similar code, which compresses better side by side.
-  const passes = [...unused, "--converge", "-Oz", "--reorder-functions-by-name"];
-  run("wasm-opt", ...features, ...passes, "--output", wasm, wasm);
-}
-
 function licenses(): Buffer {
   return execFileSync(process.execPath, ["tools/licenses.ts"]);
 }
@@ -112,8 +78,4 @@ function replaceOutput(): void {
   rmSync(PREVIOUS, { recursive: true, force: true });
   if (existsSync(OUT)) renameSync(OUT, PREVIOUS);
   renameSync(STAGING, OUT);
-}
-
-function run(command: string, ...args: string[]): void {
-  execFileSync(command, args, { stdio: "inherit" });
 }
