@@ -10,7 +10,7 @@ import { Runtime, SECRET } from "../tests/edge/runtime.ts";
 import { pythonPath, requirePhp, skipPhp, skipPython } from "../tools/languages.ts";
 
 const token = sign(claims("backend", ["publish", "subscribe", "admin"]), SECRET);
-const refusal = "bad_request: `name` must be a string of 1 to 128 characters";
+const refusal = "bad_request: `name` must be a string of 1 to 200 characters";
 
 let runtime: Runtime;
 before(async () => {

@@ -44,6 +44,7 @@ pub mod pending;
 pub mod presence;
 pub mod protocol;
 pub mod publish_hook;
+pub mod pusher;
 pub mod rate;
 pub mod report;
 pub mod request_head;

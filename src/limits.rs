@@ -2,13 +2,14 @@
 //! with this file. Sizes are in bytes, lengths are in characters (Unicode code
 //! points), and times are in milliseconds.
 
-pub const ROOM_NAME: usize = 164;
+pub const ROOM_NAME: usize = 200;
 /// Maximum length of a room's name that an `error` repeats. An invalid name is
 /// also repeated, exactly as the client sent it.
 pub const ECHOED_ROOM: usize = 200;
-pub const NAME: usize = 128;
+pub const NAME: usize = 200;
 pub const KEY: usize = 256;
 pub const ID: usize = 128;
+pub const ORIGIN: usize = 128;
 pub const REF: usize = 128;
 pub const USER: usize = 128;
 
@@ -280,6 +281,23 @@ pub const WEBHOOK_RETRY_MS: u64 = 24 * HOUR_MS;
 /// If the object is lost during the delivery of a webhook, the alarm continues
 /// the delivery after this time.
 pub const WEBHOOK_RESTART_MS: u64 = 30_000;
+
+/// Time without traffic after which a client of Pusher's protocol sends a ping.
+pub const PUSHER_ACTIVITY_TIMEOUT_MS: u64 = 30_000;
+/// If a client of Pusher's protocol sends nothing for this time, the worker sends
+/// a ping. If nothing arrives for this time again, the socket is closed.
+pub const PUSHER_PING_MS: u64 = 25_000;
+/// A Pusher socket forwards its client's signs of life to the rooms once in this
+/// time.
+pub const PUSHER_PINGS_FORWARDED_EVERY_MS: u64 = 10_000;
+/// Age up to which a cache channel's last event is sent to a new subscriber.
+pub const PUSHER_CACHE_MS: u64 = 30 * 60 * 1_000;
+/// Maximum age of a signed request to the HTTP API of Pusher.
+pub const PUSHER_REQUEST_MS: u64 = 600_000;
+/// Maximum number of channels of one event, and of events in a batch. A list of more
+/// channels has counts of the directory, not of the rooms.
+pub const PUSHER_CHANNELS: usize = 100;
+pub const PUSHER_BATCH: usize = 10;
 
 /// Default values of the room settings. [`crate::settings::Settings`] describes
 /// the settings.

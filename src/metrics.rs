@@ -333,7 +333,7 @@ pub fn close_code(code: u16) -> &'static str {
 /// Returns the label of a frame's kind: the text of its `type`, which is the
 /// first member of every frame from the room.
 pub fn frame_kind(frame: &str) -> &'static str {
-    const KINDS: [&str; 11] = [
+    const KINDS: [&str; 12] = [
         "events",
         "signal",
         "ack",
@@ -342,6 +342,7 @@ pub fn frame_kind(frame: &str) -> &'static str {
         "gap",
         "members",
         "members:changed",
+        "sessions",
         "authorized",
         "error",
         "pong",

@@ -30,6 +30,27 @@ pub enum Route {
         room: RoomName,
         call: Call,
     },
+    /// `GET /app/{key}` as a WebSocket: a client of Pusher's protocol.
+    PusherSocket {
+        key: String,
+    },
+    /// A request of a backend that uses Pusher's protocol.
+    Pusher {
+        app: String,
+        call: PusherCall,
+    },
+}
+
+/// A request under `/apps/{id}`. The parts of the path are decoded, but not
+/// checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PusherCall {
+    Trigger,
+    TriggerBatch,
+    Channels,
+    Channel(String),
+    Users { channel: String },
+    Terminate { user: String },
 }
 
 /// The kind of response that a request's headers select: a body, a WebSocket,
@@ -148,6 +169,8 @@ impl Route {
             ["rooms", _, "members"] => PathKind::RoomMembers,
             ["rooms", _, "export"] => PathKind::RoomExport,
             ["rooms", _, "import"] => PathKind::RoomImport,
+            ["app", key] => return Self::pusher_socket(key, kind),
+            ["apps", app, call @ ..] => return Self::pusher(method, app, call),
             _ => return Err(not_found()),
         };
         let room = match segments.get(1) {
@@ -208,6 +231,53 @@ impl Route {
             _ => Err(Refusal::method_not_allowed(&["GET"])),
         }
     }
+}
+
+/// Paths of Pusher's protocol.
+impl Route {
+    /// Returns whether a path belongs to Pusher's protocol.
+    pub fn is_of_pusher(path: &str) -> bool {
+        path.starts_with("/app/") || path.starts_with("/apps/")
+    }
+
+    fn pusher_socket(key: &str, kind: ResponseKind) -> Result<Self, Refusal> {
+        match kind {
+            ResponseKind::Socket => Ok(Self::PusherSocket { key: decoded(key)? }),
+            ResponseKind::Body | ResponseKind::Stream { .. } => {
+                Err(Refusal::new(Code::NotFound, "connect to this path with a WebSocket"))
+            }
+        }
+    }
+
+    fn pusher(method: &str, app: &str, call: &[&str]) -> Result<Self, Refusal> {
+        let (allowed, call): (&'static [&'static str], _) = match call {
+            ["events"] => (&["POST"], PusherCall::Trigger),
+            ["batch_events"] => (&["POST"], PusherCall::TriggerBatch),
+            ["channels"] => (&["GET"], PusherCall::Channels),
+            ["channels", channel] => (&["GET"], PusherCall::Channel(decoded(channel)?)),
+            ["channels", channel, "users"] => {
+                (&["GET"], PusherCall::Users { channel: decoded(channel)? })
+            }
+            ["users", user, "terminate_connections"] => {
+                (&["POST"], PusherCall::Terminate { user: decoded(user)? })
+            }
+            _ => {
+                let message = "there is nothing at this path; paths are exact";
+                return Err(Refusal::new(Code::NotFound, message));
+            }
+        };
+        if !allowed.contains(&method) {
+            return Err(Refusal::method_not_allowed(allowed));
+        }
+        Ok(Self::Pusher { app: decoded(app)?, call })
+    }
+}
+
+fn decoded(segment: &str) -> Result<String, Refusal> {
+    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8();
+    let decoded = decoded
+        .map_err(|_| Refusal::bad_request("a part of the path must be percent-encoded UTF-8"))?;
+    Ok(decoded.into_owned())
 }
 
 /// The kind of a path, regardless of the method.

@@ -39,10 +39,13 @@ pub enum Transport {
     Sse,
     /// A page that waits for events.
     Poll,
+    /// A WebSocket with Pusher's protocol.
+    Pusher,
 }
 
 impl Transport {
-    pub const ALL: [Self; 4] = [Self::Websocket, Self::Connection, Self::Sse, Self::Poll];
+    pub const ALL: [Self; 5] =
+        [Self::Websocket, Self::Connection, Self::Sse, Self::Poll, Self::Pusher];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -50,6 +53,7 @@ impl Transport {
             Self::Connection => "connection",
             Self::Sse => "sse",
             Self::Poll => "poll",
+            Self::Pusher => "pusher",
         }
     }
 
@@ -105,6 +109,9 @@ pub struct Joined {
     pub paused: bool,
     #[serde(default, skip_serializing_if = "Transport::is_websocket")]
     pub transport: Transport,
+    /// Whether the session is sent the number of sessions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counts_sessions: bool,
 }
 
 #[derive(Debug)]
@@ -256,6 +263,7 @@ mod tests {
             bridged: false,
             paused: false,
             transport: Transport::Sse,
+            counts_sessions: false,
         };
         let attachment = Session::new(joined).encode(SessionId(7), None, None);
         let (_, session) = Session::decode(&attachment).unwrap();

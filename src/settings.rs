@@ -66,11 +66,16 @@ impl RoomSettings {
         url.filter(|url| !url.is_empty())
     }
 
-    /// Returns whether any room has a webhook.
-    pub fn have_webhooks(&self) -> bool {
-        let mut urls =
-            self.overrides.iter().filter_map(|(_, overrides)| overrides.webhook_url.as_ref());
-        urls.any(|url| !url.is_empty())
+    /// Returns whether any room has a webhook of our form, or of Pusher's.
+    pub fn have_webhooks(&self, of_pusher: bool) -> bool {
+        let of_every = |(pattern, overrides): &(Pattern, Overrides)| {
+            overrides.webhook_pusher.filter(|_| *pattern == Pattern::Every)
+        };
+        let default = self.overrides.iter().find_map(of_every).unwrap_or_default();
+        self.overrides.iter().any(|(_, overrides)| {
+            overrides.webhook_url.as_ref().is_some_and(|url| !url.is_empty())
+                && overrides.webhook_pusher.unwrap_or(default) == of_pusher
+        })
     }
 
     /// Returns the address of a room, which leads to its only object: the room's
@@ -119,6 +124,7 @@ mod tests {
         assert_eq!(of("{}", "z"), defaults);
     }
 
+    // Limits: webhook_pusher.
     #[test]
     fn webhook_url_comes_from_the_most_specific_pattern_and_may_be_empty() {
         let json = r#"{"a:*":{"webhook_url":"https://a.example/"},"a:b":{"webhook_url":""},
@@ -131,7 +137,11 @@ mod tests {
             assert_eq!(settings.webhook_url(&name), url, "{room}");
             assert_eq!(settings.of(&name).webhook_url, url.is_some(), "{room}");
         }
-        assert!(settings.have_webhooks() && !RoomSettings::default().have_webhooks());
+        assert!(settings.have_webhooks(false) && !settings.have_webhooks(true));
+        assert!(!RoomSettings::default().have_webhooks(false));
+        let json = r#"{"*":{"webhook_pusher":true},"a":{"webhook_url":"https://a.example/"}}"#;
+        let settings = RoomSettings::parse(json).unwrap();
+        assert!(settings.have_webhooks(true) && !settings.have_webhooks(false));
     }
 
     // Limits: jurisdiction, location_hint.

@@ -55,6 +55,8 @@ export interface RoomEvent<Name extends string = string, Data = unknown> {
    * the data `null` removes its key.
    */
   readonly key?: string | undefined;
+  /** Client that caused the event, for readers that ignore their own events. */
+  readonly origin?: string | undefined;
 }
 
 /** State of a room at `seq`: the latest event of every key, oldest first. */
@@ -165,6 +167,11 @@ export interface MembersChangedFrame extends FromRoom<"members:changed"> {
   readonly left: readonly UserEntry[];
 }
 
+/** Number of sessions in the room, for a session that requested it with `count`. */
+export interface SessionsFrame extends FromRoom<"sessions"> {
+  readonly count: number;
+}
+
 /** The answer to `auth`: the token was accepted. */
 export interface AuthorizedFrame extends FromRoom<"authorized"> {
   /** User of the token. Present if the session had no user before. */
@@ -192,6 +199,7 @@ export type ServerFrame =
   | SignalFrame
   | MembersFrame
   | MembersChangedFrame
+  | SessionsFrame
   | AuthorizedFrame
   | ErrorFrame
   | PongFrame;
@@ -295,6 +303,8 @@ export interface SubscribeRequest {
   readonly last?: number | undefined;
   /** `false` for no `state` frame. */
   readonly state?: boolean | undefined;
+  /** `true` for `sessions` frames. */
+  readonly count?: boolean | undefined;
 }
 
 export interface UnsubscribeRequest {
@@ -320,6 +330,8 @@ export interface NewEvent {
   readonly id?: string | undefined;
   /** Key in the room's state. The event replaces the previous event with the same key. */
   readonly key?: string | undefined;
+  /** Client that caused the event. The Pusher socket with this `socket_id` is not sent the event. */
+  readonly origin?: string | undefined;
 }
 
 /** Events that are appended as a whole or not at all. */

@@ -39,6 +39,15 @@ export interface BackendOptions {
   readonly fetch?: Fetch | undefined;
 }
 
+/** Options of a publish by a backend. */
+export interface BackendPublishOptions extends PublishOptions {
+  /**
+   * Client that caused the event, at most 128 characters. The Pusher socket with this `socket_id`
+   * is not sent the event.
+   */
+  readonly origin?: string | undefined;
+}
+
 /** Options that end a call early. A publish that is ended early may be stored or not. */
 export interface CallOptions {
   /**
@@ -66,7 +75,7 @@ export interface Backend {
     room: string,
     name: string,
     data: unknown,
-    options?: PublishOptions & CallOptions,
+    options?: BackendPublishOptions & CallOptions,
   ): Promise<number>;
   /**
    * Appends up to 1,000 events to one room, either all of them or none. Resolves with their seqs,
@@ -148,8 +157,8 @@ export function createBackend(options: BackendOptions): Backend {
 
   return {
     async publish(room, name, data, options) {
-      const { id = newId(), key } = options ?? {};
-      return (await append(room, { name, data, id, key }, options))[0]!;
+      const { id = newId(), key, origin } = options ?? {};
+      return (await append(room, { name, data, id, key, origin }, options))[0]!;
     },
     async publishBatch(room, events, options) {
       const withIds = events.map((event) => ({ ...event, id: event.id ?? newId() }));

@@ -25,7 +25,7 @@ export interface TokenOptions {
 const MIN_SECRET_BYTES = 32;
 const MAX_TOKEN_BYTES = 8 * 1024;
 const MAX_USER_CHARACTERS = 128;
-const MAX_PATTERN_CHARACTERS = 164;
+const MAX_PATTERN_CHARACTERS = 200;
 const SEGMENT = "[A-Za-z0-9_=@,.;-]+";
 const PATTERN = new RegExp(`^(\\*|${SEGMENT}(:${SEGMENT})*(:\\*)?)$`);
 

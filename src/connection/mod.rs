@@ -31,7 +31,7 @@ use crate::protocol::{
 use crate::rate::{Bucket, Rate};
 use crate::time::Millis;
 pub use by_room::ByRoom;
-pub use reader::RoomFrameKind;
+pub use reader::{Pace, Pacer, RoomFrameKind};
 use rooms::Subscription;
 use token::ClientState;
 
@@ -101,9 +101,7 @@ pub struct Connection {
     /// therefore not counted as a bad request.
     ended: Vec<RoomName>,
     guard: FrameGuard,
-    /// Time at which the connection next checks whether the client has read
-    /// further frames. `None` if the rooms are not paused.
-    next_check_at: Option<Millis>,
+    pacer: Pacer,
     changes: Bucket,
     active_at: Millis,
     pings_forwarded_at: Option<Millis>,
@@ -133,7 +131,7 @@ impl Connection {
             waiting_bytes: 0,
             ended: Vec::new(),
             guard: FrameGuard::default(),
-            next_check_at: None,
+            pacer: Pacer::default(),
             changes: Bucket::full(CHANGES, now),
             active_at: now,
             pings_forwarded_at: None,
@@ -181,7 +179,7 @@ impl Connection {
     /// or `None` once the connection is over.
     pub fn deadline(&self) -> Option<Millis> {
         let end = self.ends_at()?;
-        Some(self.next_check_at.map_or(end, |at| at.min(end)))
+        Some(self.pacer.next_check_at().map_or(end, |at| at.min(end)))
     }
 
     /// Returns the time at which the connection ends if no further input

@@ -51,6 +51,52 @@ impl RoomFrameKind {
     pub const HEAD: u32 = 32;
 }
 
+/// Pauses and resumes the rooms of a client, by the bytes that it has not read.
+#[derive(Debug, Default)]
+pub struct Pacer {
+    /// Time at which the unread bytes are next checked. `None` if the rooms are
+    /// not paused.
+    next_check_at: Option<Millis>,
+}
+
+/// Decision of a [`Pacer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    Unchanged,
+    Pause,
+    Resume,
+}
+
+impl Pacer {
+    /// Pauses the rooms if the unread bytes exceed the window. Resumes them when
+    /// the unread bytes are at most half of the window.
+    pub fn update(&mut self, unread: u64, now: Millis) -> Pace {
+        let is_full = unread > limits::CONNECTION_WINDOW_BYTES;
+        let has_read = unread <= limits::CONNECTION_WINDOW_BYTES / 2;
+        let pace = match self.next_check_at {
+            None if is_full => Pace::Pause,
+            Some(_) if has_read => {
+                self.next_check_at = None;
+                return Pace::Resume;
+            }
+            None => return Pace::Unchanged,
+            Some(at) if now < at => return Pace::Unchanged,
+            Some(_) => Pace::Unchanged,
+        };
+        self.next_check_at = Some(now.plus(limits::UNREAD_CHECK_MS));
+        pace
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.next_check_at.is_some()
+    }
+
+    /// Returns the time at which [`Pacer::update`] must be called, if any.
+    pub fn next_check_at(&self) -> Option<Millis> {
+        self.next_check_at
+    }
+}
+
 impl Connection {
     /// Decides whether a room's frame is forwarded to the client, and returns
     /// the decision with the effects. `unread` is the number of unsent bytes on
@@ -88,25 +134,17 @@ impl Connection {
     /// one window is unread, [`Connection::should_forward`] forwards every frame
     /// and returns no effects. So the edge need not call it for such a frame.
     pub fn is_paused(&self) -> bool {
-        self.next_check_at.is_some()
+        self.pacer.is_paused()
     }
 
-    /// Pauses the rooms if the unread bytes exceed the window. Resumes the
-    /// rooms when the unread bytes are at most half of the window.
     pub(super) fn pace(&mut self, unread: u64, now: Millis) {
-        let is_full = unread > limits::CONNECTION_WINDOW_BYTES;
-        let has_read = unread <= limits::CONNECTION_WINDOW_BYTES / 2;
-        match self.next_check_at {
-            None if is_full => self.pause_rooms(true),
-            Some(_) if has_read => {
-                self.next_check_at = None;
+        match self.pacer.update(unread, now) {
+            Pace::Unchanged => {}
+            Pace::Pause => self.pause_rooms(true),
+            Pace::Resume => {
                 self.pause_rooms(false);
-                return self.list_members();
+                self.list_members();
             }
-            None => return,
-            Some(at) if now < at => return,
-            Some(_) => {}
         }
-        self.next_check_at = Some(now.plus(limits::UNREAD_CHECK_MS));
     }
 }

@@ -9,6 +9,7 @@ use super::hooks::Hooks;
 use super::log::{self, Level};
 use super::platform::variable;
 use crate::auth::{GrantRules, Keys, KeysUrl, Origins, Policy, PublicRooms, Verifier};
+use crate::pusher::Apps;
 use crate::settings::RoomSettings;
 use crate::webhooks::Secrets;
 
@@ -25,6 +26,8 @@ pub struct Config {
     pub webhook_secrets: Secrets,
     /// Whether the console is served.
     pub console: bool,
+    /// The apps whose clients and backends use Pusher's protocol.
+    pub pusher_apps: Apps,
 }
 
 thread_local! {
@@ -62,7 +65,8 @@ impl Config {
             log::error("key_skipped", &[("of", "JWT_JWKS"), ("cause", &skipped.to_string())]);
         }
         let jwks_url = variable(env, "JWKS_URL").map(|url| KeysUrl::parse(&url)).transpose()?;
-        if keys.is_empty() && jwks_url.is_none() && !hooks.authenticates() {
+        let has_apps = variable(env, "PUSHER_APPS").is_some();
+        if keys.is_empty() && jwks_url.is_none() && !hooks.authenticates() && !has_apps {
             return Err(
                 "no token could be verified: set JWT_SECRET (`wrangler secret put JWT_SECRET`), \
                         JWT_JWKS or JWKS_URL"
@@ -80,7 +84,7 @@ impl Config {
         let webhook_secrets =
             variable(env, "WEBHOOK_SECRETS").map(|text| Secrets::parse(&text)).transpose()?;
         let webhook_secrets = webhook_secrets.unwrap_or_default();
-        if settings.have_webhooks() && webhook_secrets.is_empty() {
+        if settings.have_webhooks(false) && webhook_secrets.is_empty() {
             return Err("ROOM_SETTINGS has a webhook_url, so webhooks must be signed: set \
                         WEBHOOK_SECRETS (`wrangler secret put WEBHOOK_SECRETS`)"
                 .into());
@@ -92,6 +96,12 @@ impl Config {
             Some("off") => false,
             Some(_) => return Err("CONSOLE must be on or off".into()),
         };
+        let pusher_apps =
+            variable(env, "PUSHER_APPS").map(|json| Apps::parse(&json)).transpose()?;
+        let pusher_apps = pusher_apps.unwrap_or_default();
+        if settings.have_webhooks(true) && pusher_apps.is_empty() {
+            return Err("ROOM_SETTINGS has webhook_pusher, so PUSHER_APPS must be set".into());
+        }
         let policy = Policy {
             issuer: variable(env, "JWT_ISSUER"),
             audience: variable(env, "JWT_AUDIENCE"),
@@ -107,6 +117,7 @@ impl Config {
             metrics_token: variable(env, "METRICS_TOKEN"),
             webhook_secrets,
             console,
+            pusher_apps,
         })
     }
 }

@@ -9,6 +9,7 @@ mod hooks;
 mod inbox;
 mod log;
 mod platform;
+mod pusher;
 mod report_store;
 mod reports;
 mod request;

@@ -99,6 +99,14 @@ export async function callRoom(env, address, call, body, takesReport) {
   return stubOf(env, address).request(call, body, takesReport);
 }
 
+/** Calls several rooms, each with its own body, if there are any. Resolves with their answers. */
+export function callRooms(env, addresses, calls, bodies, takeReports) {
+  const answers = addresses.map((address, index) =>
+    callRoom(env, address, calls[index], bodies[index], takeReports),
+  );
+  return Promise.all(answers);
+}
+
 /**
  * Sends a request to a room, and resolves with the response for the client. `body` may be a promise.
  * `unreadable` and `unreachable` are the answers if the body can't be read, and if the room can't
@@ -175,18 +183,13 @@ async function record({ ROOMS }, shard, reports) {
  * reason. A timer or an open response would keep the object active, and billed, so both end here.
  * Redirects are not followed, because only the operator decides who receives notifications.
  */
-export async function sendWebhook(url, id, timestamp, signature, body, timeoutMs) {
+export async function sendWebhook(url, headers, body, timeoutMs) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), timeoutMs);
   try {
     const response = await fetch(url, {
       method: "POST",
-      headers: {
-        "content-type": "application/json",
-        "webhook-id": id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": signature,
-      },
+      headers: [["content-type", "application/json"], ...headers.map((line) => line.split(": "))],
       body,
       redirect: "manual",
       signal: controller.signal,

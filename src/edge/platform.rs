@@ -81,6 +81,17 @@ extern "C" {
         takes_report: bool,
     ) -> Promise;
 
+    /// Calls several rooms, each with its own body, if there are any. The promise
+    /// resolves to an array with a [`RoomAnswer`] of each.
+    #[wasm_bindgen(js_name = callRooms)]
+    pub fn call_rooms(
+        env: &Env,
+        addresses: Vec<String>,
+        calls: Vec<String>,
+        bodies: Vec<String>,
+        take_reports: bool,
+    ) -> Promise;
+
     /// Sends a request to a room. The promise resolves to the response for the
     /// client, and never rejects. `body` is a string, an `ArrayBuffer`, a promise
     /// of one, or `undefined`. `unreadable` and `unreachable` are the bodies of
@@ -102,17 +113,10 @@ extern "C" {
     #[wasm_bindgen(js_name = sendReports)]
     pub fn send_reports(env: &Env, shard: u32, reports: &Array) -> Promise;
 
-    /// Sends a webhook. The promise resolves to the reason why the receiver did not
+    /// Sends a webhook. Each header is a line. The promise resolves to the reason why the receiver did not
     /// accept it, or to `undefined`, and never rejects.
     #[wasm_bindgen(js_name = sendWebhook)]
-    pub fn send_webhook(
-        url: &str,
-        id: &str,
-        timestamp: &str,
-        signature: &str,
-        body: &str,
-        timeout_ms: f64,
-    ) -> Promise;
+    pub fn send_webhook(url: &str, headers: Vec<String>, body: &str, timeout_ms: f64) -> Promise;
 
     /// Lists rooms, or returns the sums of the metrics if `query` is `None`. The
     /// promise resolves to an array with the text of each shard.
@@ -191,6 +195,9 @@ extern "C" {
 
     /// The answer of a room to a request.
     pub type RoomAnswer;
+
+    #[wasm_bindgen(method, getter)]
+    pub fn status(this: &RoomAnswer) -> u16;
 
     #[wasm_bindgen(method, getter)]
     pub fn body(this: &RoomAnswer) -> Option<String>;

@@ -26,6 +26,7 @@ use crate::protocol::{RoomName, RoomsQuery, Start, error_body, read_error};
 use crate::room::Bridge;
 use crate::route::RequestKind;
 use crate::settings::RoomSettings;
+use crate::time::Millis;
 
 #[derive(Clone)]
 pub struct RoomStubs {
@@ -75,7 +76,8 @@ impl RoomStubs {
         Ok((!file.is_undefined()).then(|| file.unchecked_into()))
     }
 
-    /// Publishes to a room, and returns the body of the room's answer.
+    /// Publishes to a room, and returns the body of the room's answer, which may be
+    /// a refusal.
     pub async fn publish(
         &self,
         room: &RoomName,
@@ -89,19 +91,59 @@ impl RoomStubs {
         let answer =
             platform::call_room(&self.env, &address, &call.text(), &body.into(), self.reports);
         let answer: RoomAnswer = JsFuture::from(answer).await?.unchecked_into();
-        let answer_body = answer.body();
+        self.count_answer(RequestKind::Publish, &answer, sent_at, body.len());
+        answer.body().ok_or_else(|| "a room's answer to a publish has no body".into())
+    }
+
+    /// Calls several rooms at the same time, and returns the bodies of their
+    /// answers. A body is empty if the answer has none. `calls` has the
+    /// [`RoomCall::text`] of each room. `bodies` has the body for each room, or is
+    /// empty. Fails with the first refusal.
+    pub async fn call_all(
+        &self,
+        kind: RequestKind,
+        rooms: &[&RoomName],
+        calls: Vec<String>,
+        bodies: Vec<String>,
+    ) -> std::result::Result<Vec<String>, Refusal> {
+        let sent_at = platform::now();
+        let addresses = rooms.iter().map(|room| self.settings.address(room).into_owned()).collect();
+        let bytes_sent = bodies.iter().map(String::len).sum();
+        let calling = platform::call_rooms(&self.env, addresses, calls, bodies, self.reports);
+        let failed = |cause: JsValue| platform_error(cause.into());
+        let answers: Array = JsFuture::from(calling).await.map_err(failed)?.unchecked_into();
+        let mut received = Vec::new();
+        for answer in answers.iter() {
+            let answer: RoomAnswer = answer.unchecked_into();
+            self.count_answer(kind, &answer, sent_at, bytes_sent);
+            let body = answer.body().unwrap_or_default();
+            if answer.status() >= 300 {
+                return Err(read_error(&body)
+                    .unwrap_or_else(|| platform_error("a room's refusal is invalid".into())));
+            }
+            received.push(body);
+        }
+        Ok(received)
+    }
+
+    fn count_answer(
+        &self,
+        kind: RequestKind,
+        answer: &RoomAnswer,
+        sent_at: Millis,
+        bytes_received: usize,
+    ) {
         if self.reports {
             reports::count_answer(AnsweredRequest {
-                kind: RequestKind::Publish,
+                kind,
                 took_ms: platform::now().since(sent_at),
                 is_rate_limited: answer.retry_after_s().is_some(),
-                bytes_received: body.len() as u64,
-                bytes_sent: answer_body.as_ref().map_or(0, |body| body.len() as u64),
+                bytes_received: bytes_received as u64,
+                bytes_sent: answer.body().map_or(0, |body| body.len() as u64),
                 report: answer.report(),
             });
             reports::schedule(&self.env, &self.context);
         }
-        answer_body.ok_or_else(|| "a room's answer to a publish has no body".into())
     }
 
     /// Counts a refused token, if the refusal is for its token.

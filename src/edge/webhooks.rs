@@ -6,6 +6,7 @@ use super::config::Config;
 use super::platform::{self, now};
 use crate::limits;
 use crate::protocol::RoomName;
+use crate::pusher::Webhook;
 use crate::webhooks::Secrets;
 
 /// Sends a batch to the webhook of a room. Returns the reason if the receiver did
@@ -16,9 +17,26 @@ pub async fn send(config: &Config, room: &RoomName, batch: &str, body: &str) -> 
         return Some("the room has no webhook_url".into());
     };
     let at = now();
-    let (timestamp, signature) =
-        (Secrets::timestamp(at).to_string(), config.webhook_secrets.sign(batch, at, body));
-    let sent = platform::send_webhook(url, batch, &timestamp, &signature, body, TIMEOUT_MS);
+    let sent = if config.settings.of(room).webhook_pusher {
+        match config.pusher_apps.webhook(room, body, at) {
+            Ok(Some(Webhook { key, signature, body })) => {
+                let headers = vec![
+                    format!("x-pusher-key: {key}"),
+                    format!("x-pusher-signature: {signature}"),
+                ];
+                platform::send_webhook(url, headers, &body, TIMEOUT_MS)
+            }
+            Ok(None) => return None,
+            Err(cause) => return Some(cause.into()),
+        }
+    } else {
+        let headers = vec![
+            format!("webhook-id: {batch}"),
+            format!("webhook-timestamp: {}", Secrets::timestamp(at)),
+            format!("webhook-signature: {}", config.webhook_secrets.sign(batch, at, body)),
+        ];
+        platform::send_webhook(url, headers, body, TIMEOUT_MS)
+    };
     match JsFuture::from(sent).await {
         Ok(failure) => failure.as_string(),
         Err(cause) => Some(format!("{cause:?}")),

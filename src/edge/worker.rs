@@ -22,6 +22,7 @@ use super::answer::{
 };
 use super::bridge;
 use super::config::{Config, config, settings};
+use super::pusher::PusherRequest;
 use super::request::{RoomCall, RoomUpgrade, body, body_text};
 use super::room_stubs::RoomStubs;
 use super::verifier::{claims_of_request, health};
@@ -34,9 +35,10 @@ use crate::protocol::{
     PageQuery, Right, RoomName, RoomsQuery, Start, error_body, parse_publish_to_rooms,
 };
 use crate::publish_hook::check_body;
+use crate::pusher::Signed;
 use crate::request_head::{RequestHead, headers};
 use crate::room::Bridge;
-use crate::route::{Call, Request as RoomRequest, RequestKind, Route};
+use crate::route::{Call, PusherCall, Request as RoomRequest, RequestKind, Route};
 
 /// Returns the names of the headers whose values `entry.js` passes to [`fetch`].
 #[wasm_bindgen(js_name = requestHeaders)]
@@ -136,6 +138,12 @@ struct Handler<'a> {
 impl Handler<'_> {
     /// Returns a response, or a promise of the room's response.
     async fn handle(&self) -> std::result::Result<JsValue, Refusal> {
+        if Route::is_of_pusher(self.head.path) && self.config.pusher_apps.is_empty() {
+            return Err(Refusal::new(
+                Code::NotFound,
+                "there is nothing at this path: PUSHER_APPS is not set",
+            ));
+        }
         let response = match self.head.route()? {
             Route::Health => {
                 health(self.config).await?;
@@ -160,6 +168,12 @@ impl Handler<'_> {
                 bridge::connect(self.config, &self.rooms, claims, self.head.subprotocols)
                     .map_err(platform_error)?
             }
+            Route::PusherSocket { key } => {
+                let head = self.head;
+                let app = self.config.pusher_apps.connect(&key, head.query, head.origin);
+                bridge::connect_pusher(self.config, &self.rooms, app).map_err(platform_error)?
+            }
+            Route::Pusher { app, call } => self.pusher(&app, &call).await?,
             Route::Stream { room, query } => {
                 let identity = self.identity(&room).await?;
                 // An anonymous reader needs a token to enter the room.
@@ -225,6 +239,17 @@ impl Handler<'_> {
         let kind = call.kind();
         let call = RoomCall { method: self.head.method, target: &target, identity: &identity };
         Ok(self.rooms.forward(&room, kind, &call, &body).into())
+    }
+
+    /// Answers a request of a backend that uses Pusher's protocol.
+    async fn pusher(&self, app: &str, call: &PusherCall) -> std::result::Result<Response, Refusal> {
+        let RequestHead { method, path, query, content_length, .. } = *self.head;
+        let body = body_text(self.request, content_length).await?;
+        let signed = Signed { method, path, query, body: body.as_bytes() };
+        let (app, parameters) = self.config.pusher_apps.verify(app, &signed, platform::now())?;
+        let request =
+            PusherRequest { rooms: &self.rooms, app, parameters: &parameters, body: &body };
+        request.answer(call).await
     }
 
     /// Requests a page of an export, which has one JSON value on each line.

@@ -122,11 +122,11 @@ mod tests {
             (r#"{"type":"publish","name":"a"}"#, "missing field `data`"),
             (
                 r#"{"type":"publish","name":"","data":1}"#,
-                "`name` must be a string of 1 to 128 characters",
+                "`name` must be a string of 1 to 200 characters",
             ),
             (
                 r#"{"type":"publish","name":7,"data":1}"#,
-                "`name` must be a string of 1 to 128 characters",
+                "`name` must be a string of 1 to 200 characters",
             ),
             (r#"{"type":"publish","name":"\ud800","data":1}"#, "hex escape"),
             (
@@ -156,9 +156,9 @@ mod tests {
                 .frame
                 .is_ok()
         };
-        assert!(named("𝄞".repeat(128)));
-        assert!(!named("𝄞".repeat(129)));
-        assert!(named("\\u00e9".repeat(128)));
+        assert!(named("𝄞".repeat(200)));
+        assert!(!named("𝄞".repeat(201)));
+        assert!(named("\\u00e9".repeat(200)));
     }
 
     #[test]

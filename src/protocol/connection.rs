@@ -63,6 +63,8 @@ struct Fields<'a> {
     last: Option<&'a RawValue>,
     #[serde(borrow)]
     state: Option<&'a RawValue>,
+    #[serde(borrow)]
+    count: Option<&'a RawValue>,
 }
 
 impl ConnectionFrame {
@@ -112,13 +114,15 @@ impl Fields<'_> {
         let since: Option<String> = read(self.since, "`since` must be a string: a position")?;
         let last: Option<Seq> = read(self.last, "`last` must be a whole number")?;
         let state: Option<bool> = read(self.state, "`state` must be true or false")?;
+        let count: Option<bool> = read(self.count, "`count` must be true or false")?;
         let begin = match (since, last) {
             (None, None) => Begin::Head,
             (Some(since), None) => Begin::Since(since.parse()?),
             (None, Some(count)) => Begin::Last(count.get()),
             (Some(_), Some(_)) => return Err(Begin::both_given()),
         };
-        Ok(Start { begin, state: state.unwrap_or(true), flow: true })
+        let (state, flow) = (state.unwrap_or(true), true);
+        Ok(Start { begin, state, flow, counts_sessions: count.unwrap_or_default() })
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{check_levels, object, string};
-use super::{EventId, EventName, Key, RoomName, Seq, User};
+use super::{EventId, EventName, Key, Origin, RoomName, Seq, User};
 use crate::code::Refusal;
 use crate::limits;
 use crate::time::Millis;
@@ -20,6 +20,7 @@ pub struct NewEvent<'a> {
     pub data: &'a RawValue,
     pub id: Option<EventId>,
     pub key: Option<Key>,
+    pub origin: Option<Origin>,
 }
 
 impl<'a> NewEvent<'a> {
@@ -39,7 +40,8 @@ impl<'a> NewEvent<'a> {
         let data = serde_json::from_str(data)
             .map_err(|wrong| Refusal::bad_request(format!("`data`: {wrong}")))?;
         check_data(data)?;
-        Ok(NewEvent { data, name: self.name.clone(), id: self.id.clone(), key: self.key.clone() })
+        let Self { name, id, key, origin, .. } = self.clone();
+        Ok(NewEvent { name, data, id, key, origin })
     }
 
     /// Returns the event as JSON, in the form in which it is published.
@@ -67,7 +69,8 @@ impl<'a> NewEvent<'a> {
             value.map_or_else(String::new, |value| format!(r#","{field}":{}"#, string(value)))
         };
         let id = optional("id", self.id.as_ref().map(EventId::as_str));
-        id + &optional("key", self.key.as_ref().map(Key::as_str))
+        let key = optional("key", self.key.as_ref().map(Key::as_str));
+        id + &key + &optional("origin", self.origin.as_ref().map(Origin::as_str))
     }
 }
 

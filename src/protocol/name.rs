@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::code::Refusal;
 use crate::limits;
 
-/// A room's name: 1 to 164 characters of `A-Z a-z 0-9 _ - = @ , . ; :`, in
+/// A room's name: 1 to 200 characters of `A-Z a-z 0-9 _ - = @ , . ; :`, in
 /// non-empty segments separated by `:`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -130,6 +130,11 @@ bounded_text!(
     /// The id that a publisher gives to an event. While the event is retained,
     /// another event of the same user with the same id is not appended.
     EventId, "id", limits::ID
+);
+bounded_text!(
+    /// The client that caused an event, for readers that ignore their own
+    /// events.
+    Origin, "origin", limits::ORIGIN
 );
 bounded_text!(
     /// The id that a client gives to a frame. The `ack` or the `error` that

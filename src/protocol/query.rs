@@ -30,6 +30,8 @@ pub struct Start {
     /// Whether flow control is on from the first frame. With flow control, the
     /// client sends `seen` frames.
     pub flow: bool,
+    /// Whether the session is sent the number of sessions in the room.
+    pub counts_sessions: bool,
 }
 
 /// The parameters of a request for a stream of Server-Sent Events.
@@ -86,6 +88,7 @@ impl Start {
             begin: Begin::parse(query)?,
             state: flag(query, "state", true)?,
             flow: flag(query, "flow", false)?,
+            counts_sessions: flag(query, "count", false)?,
         })
     }
 
@@ -96,7 +99,8 @@ impl Start {
             Begin::Since(position) => format!("since={position}&"),
             Begin::Last(count) => format!("last={count}&"),
         };
-        format!("{begin}state={}&flow={}", u8::from(self.state), u8::from(self.flow))
+        let count = if self.counts_sessions { "&count=1" } else { "" };
+        format!("{begin}state={}&flow={}{count}", u8::from(self.state), u8::from(self.flow))
     }
 }
 
@@ -286,7 +290,11 @@ mod tests {
             ("token=x&last=0", Begin::Last(0), true, false),
             ("flow=1", Begin::Head, true, true),
         ] {
-            assert_eq!(Start::parse(query), Ok(Start { begin, state, flow }), "{query}");
+            assert_eq!(
+                Start::parse(query),
+                Ok(Start { begin, state, flow, counts_sessions: false }),
+                "{query}"
+            );
         }
     }
 

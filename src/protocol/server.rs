@@ -46,6 +46,11 @@ pub enum ServerFrame<'a> {
         updated: &'a [UserEntry<'a>],
         left: &'a [UserEntry<'a>],
     },
+    /// The number of sessions in the room.
+    Sessions {
+        room: &'a RoomName,
+        count: usize,
+    },
     Ack {
         room: &'a RoomName,
         #[serde(rename = "ref")]

@@ -107,6 +107,7 @@ impl<S: Store> Room<S> {
             bridged: bridge.window_bytes.is_some(),
             paused: false,
             transport: bridge.transport,
+            counts_sessions: start.counts_sessions,
         };
         let session = Session::new(joined);
         self.arm(session.deadline(), now);

@@ -14,6 +14,7 @@ mod rates;
 mod replay;
 mod reporting;
 mod requests;
+mod session_count;
 mod signals;
 mod timers;
 mod transfer;
@@ -236,6 +237,8 @@ pub struct Room<S> {
     reporting: Reporting,
     /// The notifications for the operator's webhook, if the room has one.
     webhooks: Option<Webhooks>,
+    /// Number of sessions that was last sent to the sessions that requested it.
+    counted_sessions: Option<usize>,
     effects: Vec<Effect>,
 }
 
@@ -283,6 +286,7 @@ impl<S: Store> Room<S> {
             loaded_since: now,
             reporting: Reporting::new(now, rows_before),
             webhooks,
+            counted_sessions: None,
             effects: Vec::new(),
         })
     }
@@ -326,6 +330,7 @@ impl<S: Store> Room<S> {
         for (id, session) in sessions {
             self.insert_session(id, session);
         }
+        self.counted_sessions = Some(self.sessions.len());
         self.restore_reports();
         self.restore_replays();
         self.restore_presence(now);
@@ -380,6 +385,7 @@ impl<S: Store> Room<S> {
         self.store_notifications(now);
         self.deliver_batch(now);
         self.query_alarm();
+        self.send_session_count();
         self.schedule_flush();
         self.report(to_worker, now);
         std::mem::take(&mut self.effects)

@@ -42,7 +42,7 @@ pub(super) struct Reporting {
     /// not arrived.
     is_scheduled: bool,
     rows_counted: u64,
-    by_transport: [u64; 4],
+    by_transport: [u64; 5],
 }
 
 impl Reporting {
@@ -61,7 +61,7 @@ impl Reporting {
             saved: None,
             is_scheduled: false,
             rows_counted,
-            by_transport: [0; 4],
+            by_transport: [0; 5],
         }
     }
 
@@ -266,12 +266,13 @@ impl Reporting {
     }
 
     fn of_transport(&mut self, transport: Transport) -> &mut u64 {
-        let [websocket, connection, sse, poll] = &mut self.by_transport;
+        let [websocket, connection, sse, poll, pusher] = &mut self.by_transport;
         match transport {
             Transport::Websocket => websocket,
             Transport::Connection => connection,
             Transport::Sse => sse,
             Transport::Poll => poll,
+            Transport::Pusher => pusher,
         }
     }
 

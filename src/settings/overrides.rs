@@ -39,6 +39,7 @@ pub struct Overrides {
     /// URL of the webhook. Empty if the room has none.
     pub webhook_url: Option<String>,
     webhook_events: Option<bool>,
+    pub webhook_pusher: Option<bool>,
     pub jurisdiction: Option<String>,
     pub location_hint: Option<String>,
 }
@@ -119,6 +120,7 @@ impl Overrides {
             directory: self.directory.unwrap_or(under.directory),
             webhook_url: self.webhook_url.as_ref().map_or(under.webhook_url, |url| !url.is_empty()),
             webhook_events: self.webhook_events.unwrap_or(under.webhook_events),
+            webhook_pusher: self.webhook_pusher.unwrap_or(under.webhook_pusher),
             jurisdiction: known(JURISDICTIONS, &self.jurisdiction).or(under.jurisdiction),
             location_hint: known(LOCATION_HINTS, &self.location_hint).or(under.location_hint),
         }

@@ -61,6 +61,8 @@ pub struct Settings {
     pub webhook_url: bool,
     /// Whether published events are notifications too.
     pub webhook_events: bool,
+    /// Whether the webhook has Pusher's form.
+    pub webhook_pusher: bool,
     /// The jurisdiction of the room's object, one of [`JURISDICTIONS`].
     pub jurisdiction: Option<&'static str>,
     /// The region in which the room's object is created, one of
@@ -90,6 +92,7 @@ impl Default for Settings {
             directory: true,
             webhook_url: false,
             webhook_events: false,
+            webhook_pusher: false,
             jurisdiction: None,
             location_hint: None,
         }

@@ -28,6 +28,8 @@ export interface Connection {
   query?: string | undefined;
   offers?: string[] | undefined;
   headers?: Record<string, string> | undefined;
+  /** Whether the first frame is a ping, which a server of Pusher's protocol would not understand. */
+  pings?: boolean | undefined;
 }
 
 /**
@@ -65,7 +67,7 @@ export class Socket {
   #notify = (): void => {};
   #hasPong = false;
 
-  private constructor(socket: WebSocket) {
+  private constructor(socket: WebSocket, pings: boolean) {
     this.#socket = socket;
     this.protocol = socket.protocol;
     socket.on("message", (data, isBinary) => {
@@ -78,7 +80,7 @@ export class Socket {
     // If a hibernating room closes a socket, workerd does not close the TCP connection until the
     // client has sent a frame. If the client has already sent a ping, the close arrives
     // immediately.
-    socket.send('{"type":"ping"}', () => {});
+    if (pings) socket.send('{"type":"ping"}', () => {});
   }
 
   /**
@@ -90,7 +92,7 @@ export class Socket {
     const opened = Promise.withResolvers<Socket>();
     // The `Socket` is created in the listener of `open`. If it were created later, a frame in the
     // same packet as the 101 would be lost.
-    socket.once("open", () => opened.resolve(new Socket(socket)));
+    socket.once("open", () => opened.resolve(new Socket(socket, how?.pings ?? true)));
     socket.once("error", opened.reject);
     return opened.promise;
   }

@@ -3,6 +3,7 @@
  * compares a received value with a pattern.
  */
 import { deepStrictEqual } from "node:assert/strict";
+import { createHmac } from "node:crypto";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type Bound = Map<string, Json>;
@@ -18,7 +19,12 @@ export function fill(value: Json, bound: Bound): Json {
   }
   if (Array.isArray(value)) return value.map((item) => fill(item, bound));
   if (value === null || typeof value !== "object") return value;
-  const { $repeat, $each, times } = value;
+  const { $repeat, $each, $auth, times } = value;
+  if (typeof $auth === "string") {
+    const { key, secret } = bound.get("app") as { key: string; secret: string };
+    const signed = fill(`${$auth} `, bound) as string;
+    return `${key}:${hmac(secret, signed.slice(0, -1))}`;
+  }
   if (typeof $repeat === "string") return $repeat.repeat(times as number);
   if ($each !== undefined)
     return Array.from({ length: times as number }, (_, i) =>
@@ -26,6 +32,10 @@ export function fill(value: Json, bound: Bound): Json {
     );
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, bound)]));
 }
+
+/** Returns the signature of a text in Pusher's protocol. */
+export const hmac = (secret: string, text: string): string =>
+  createHmac("sha256", secret).update(text).digest("hex");
 
 /**
  * Throws if `actual` does not match the pattern. Binds each unbound variable to the value at the

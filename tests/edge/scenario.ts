@@ -3,10 +3,11 @@
  * their format.
  */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Frame, Socket } from "./client.ts";
 import { type Claims, type Grant, claims, seconds, sign } from "./jwt.ts";
-import { type Bound, type Json, fill, match } from "./pattern.ts";
+import { type Bound, type Json, fill, hmac, match } from "./pattern.ts";
 import { NO_WINDOWS, Runtime, SECRET } from "./runtime.ts";
 import { recordReceived } from "./wire-types.ts";
 
@@ -19,8 +20,16 @@ export interface Scenario {
   settings?: Record<string, Record<string, number | boolean>>;
   /** Patterns of the public rooms, as in `PUBLIC_ROOMS`. */
   public_rooms?: string[];
+  /** Apps of clients of Pusher, as in `PUSHER_APPS`. */
+  pusher_apps?: PusherApp[];
   tokens?: Record<string, TokenOf>;
   steps: Step[];
+}
+
+interface PusherApp {
+  id: string;
+  key: string;
+  secret: string;
 }
 
 interface TokenOf {
@@ -53,10 +62,12 @@ export interface Step {
   ms?: number;
   times?: number;
   room?: string;
+  /** Whether a backend of Pusher does not sign the request. */
+  unsigned?: boolean;
 }
 
 const DETAILS =
-  "to as query welcome frame events text binary body status answer headers contains code ms times room".split(
+  "to as query welcome frame events text binary body status answer headers contains code ms times room unsigned".split(
     " ",
   );
 
@@ -73,11 +84,15 @@ const MAX_EVENTS_BYTES = 256 * 1024;
 const PING = '{"type":"ping"}';
 const PING_THE_ROOM = '{"type": "ping"}';
 
+const PUSHER_PING = '{"event":"pusher:ping"}';
+
 /** An actor's socket, and the position that its next events must follow. */
 interface Session {
   socket: Socket;
   /** Room of the socket, or `undefined` for a connection for many rooms. */
   room: string | undefined;
+  /** Whether the actor is a client of Pusher. */
+  isPusher: boolean;
   query: string;
   /** Seq of the last received event, or `undefined` until a frame contains a seq. */
   seq: number | undefined;
@@ -92,8 +107,9 @@ export async function runScenario(
   { hibernate }: { hibernate: boolean },
 ): Promise<void> {
   const all = { ...(hibernate ? NO_WINDOWS["*"] : {}), ...scenario.settings?.["*"] };
-  const { settings, public_rooms: publicRooms } = scenario;
-  const runtime = await Runtime.start({ settings: { ...settings, "*": all }, publicRooms });
+  const { settings, public_rooms: publicRooms, pusher_apps: apps } = scenario;
+  const vars = { JWT_SECRET: SECRET, ...(apps && { PUSHER_APPS: JSON.stringify(apps) }) };
+  const runtime = await Runtime.start({ vars, settings: { ...settings, "*": all }, publicRooms });
   let current = "the end";
   try {
     const runner = new ScenarioRunner(runtime, scenario);
@@ -117,8 +133,9 @@ class ScenarioRunner {
   readonly #sessions = new Map<string, Session>();
   readonly #rooms = new Set<string>();
 
-  constructor(runtime: Runtime, { tokens }: Scenario) {
+  constructor(runtime: Runtime, { tokens, pusher_apps: [app] = [] }: Scenario) {
     this.#runtime = runtime;
+    if (app) this.#bound.set("app", app as object as Json);
     for (const [name, token] of Object.entries({ ...CAST, ...tokens }))
       this.#bound.set(name, mint(name, token));
   }
@@ -177,7 +194,9 @@ class ScenarioRunner {
     const body =
       step.text ??
       (step.body === undefined ? undefined : JSON.stringify(fill(step.body, this.#bound)));
-    const answer = await this.#fetch(method, target, token, body);
+    const isSigned = target.startsWith("/apps/") && step.unsigned !== true;
+    const signed = isSigned ? this.#signed(method, target, body) : target;
+    const answer = await this.#fetch(method, signed, token, body);
     if (room && answer.ok) this.#rooms.add(decodeURIComponent(room));
     const text = await answer.text();
     const type = answerType(method, target, answer.status);
@@ -193,6 +212,20 @@ class ScenarioRunner {
     if (step.answer !== undefined) match(step.answer, JSON.parse(text), this.#bound, "answer");
     if (step.contains !== undefined)
       assert(text.includes(step.contains), `${text.slice(0, 300)} contains no ${step.contains}`);
+  }
+
+  /** Adds the signature of the scenario's app to the target of a request. */
+  #signed(method: string, target: string, body: string | undefined): string {
+    const { key, secret } = this.#bound.get("app") as object as PusherApp;
+    const { pathname, searchParams } = new URL(target, "http://localhost");
+    searchParams.set("auth_key", key);
+    searchParams.set("auth_timestamp", String(Math.floor(Date.now() / 1000)));
+    searchParams.set("auth_version", "1.0");
+    if (body) searchParams.set("body_md5", createHash("md5").update(body).digest("hex"));
+    searchParams.sort();
+    const query = [...searchParams].map(([name, value]) => `${name}=${value}`).join("&");
+    searchParams.set("auth_signature", hmac(secret, `${method}\n${pathname}\n${query}`));
+    return `${pathname}?${searchParams}`;
   }
 
   #fetch(method: string, target: string, token?: string, body?: string): Promise<Response> {
@@ -247,9 +280,12 @@ class ScenarioRunner {
     this.#sessions.get(actor)?.socket.drop();
     const token = step.as === null ? undefined : String(this.#bound.get(step.as ?? actor));
     const query = this.#filled(step.query ?? "");
-    const socket = await Socket.open(this.#runtime.url + path, { token, query });
-    assert.equal(socket.protocol, "roomcast.v1");
-    this.#sessions.set(actor, { socket, room, query, seq: undefined, epoch: undefined, ahead: [] });
+    const isPusher = path.startsWith("/app/");
+    const how = isPusher ? { query, offers: [], pings: false } : { token, query };
+    const socket = await Socket.open(this.#runtime.url + path, how);
+    assert.equal(socket.protocol, isPusher ? "" : "roomcast.v1");
+    const [seq, epoch] = [undefined, undefined];
+    this.#sessions.set(actor, { socket, room, isPusher, query, seq, epoch, ahead: [] });
   }
 
   async #expectClose(actor: string, { code }: Step): Promise<void> {
@@ -272,10 +308,11 @@ class ScenarioRunner {
   }
 
   async #ping(actor: string, ping: string): Promise<void> {
-    const { socket, ahead } = this.#session(actor);
+    const { socket, ahead, isPusher } = this.#session(actor);
     assert.deepEqual(ahead, [], `${actor} has received more events than expected`);
-    socket.send(ping);
-    assert.deepEqual(await socket.next(), { type: "pong" });
+    socket.send(isPusher ? PUSHER_PING : ping);
+    const pong = isPusher ? { event: "pusher:pong", data: "{}" } : { type: "pong" };
+    assert.deepEqual(await socket.next(), pong);
   }
 
   /**
@@ -310,6 +347,7 @@ class ScenarioRunner {
   async #next(session: Session): Promise<Frame> {
     const received = await session.socket.next();
     const { text } = session.socket;
+    if (session.isPusher) return this.#pusherFrame(received);
     recordReceived(session.room === undefined ? "ConnectionServerFrame" : "ServerFrame", text);
     if (session.room === undefined) {
       if (received.type === "welcome") this.#rooms.add(received.room);
@@ -330,6 +368,17 @@ class ScenarioRunner {
     return frame as Frame;
   }
 
+  /** Returns a frame with its data decoded, and records its room. */
+  #pusherFrame(frame: Frame): Frame {
+    const { channel = "", data } = frame;
+    if (channel !== "") this.#rooms.add(channel.replace("#server-to-user-", "server-to-user:"));
+    try {
+      return { ...frame, data: JSON.parse(data) };
+    } catch {
+      return frame;
+    }
+  }
+
   #session(actor: string): Session {
     const session = this.#sessions.get(actor);
     assert(session, `${actor} is not connected`);
@@ -344,6 +393,7 @@ class ScenarioRunner {
 /** Returns the type of an answer's body, or `undefined` if the body is empty or no JSON. */
 function answerType(method: string, target: string, status: number): string | undefined {
   if (status >= 400) return "ErrorAnswer";
+  if (target.startsWith("/apps/")) return undefined;
   const [, room, leaf = ""] = /^(?:\/rooms\/([^/?]+))?(?:\/(\w+))?/.exec(target)!;
   switch (`${method} ${leaf}`) {
     case "POST events":

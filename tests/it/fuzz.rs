@@ -10,6 +10,7 @@
 pub mod connection;
 pub mod frames;
 pub mod pending;
+pub mod pusher;
 pub mod rows;
 pub mod streams;
 pub mod tokens;
@@ -33,10 +34,11 @@ mod tests {
 
     #[test]
     fn scripts_of_corpus_run_without_failure() {
-        let targets: [Target; 7] = [
+        let targets: [Target; 8] = [
             ("connection", connection::run_script),
             ("frames", frames::run_script),
             ("pending", pending::run_script),
+            ("pusher", pusher::run_script),
             ("rows", rows::run_script),
             ("streams", streams::run_script),
             ("tokens", tokens::run_script),

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use hmac::{Hmac, Mac};
 use serde_json::{Map, Value, json};
+use sha2::Sha256;
 
 /// Variables by name.
 pub type Bound = BTreeMap<String, Value>;
@@ -28,6 +30,12 @@ fn fill_object(fields: &Map<String, Value>, bound: &Bound) -> Value {
     if let (Some(text), Some(times)) = (fields.get("$repeat").and_then(Value::as_str), times) {
         return Value::from(text.repeat(usize::try_from(times).unwrap()));
     }
+    if let Some(text) = fields.get("$auth").and_then(Value::as_str) {
+        let signed = fill_text(text, bound);
+        let app = &bound["app"];
+        let (key, secret) = (app["key"].as_str().unwrap(), app["secret"].as_str().unwrap());
+        return Value::from(format!("{key}:{}", hmac_hex(secret, &signed)));
+    }
     if let (Some(each), Some(times)) = (fields.get("$each"), times) {
         let with_i = |i: u64| {
             let mut bound = bound.clone();
@@ -37,6 +45,12 @@ fn fill_object(fields: &Map<String, Value>, bound: &Bound) -> Value {
         return (1..=times).map(with_i).collect();
     }
     fields.iter().map(|(key, value)| (key.clone(), fill(value, bound))).collect()
+}
+
+fn hmac_hex(secret: &str, text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the text with its variables replaced.

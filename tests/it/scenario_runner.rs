@@ -10,6 +10,7 @@ use roomcast::connection::ConnectionInput;
 use roomcast::limits;
 use roomcast::pending::PendingInput;
 use roomcast::protocol::{PING, PONG, PageQuery, RoomName, error_body};
+use roomcast::pusher::Apps;
 use roomcast::room::Answer;
 use roomcast::route::{Call, Request, ResponseKind, Route};
 use roomcast::settings::RoomSettings;
@@ -26,11 +27,12 @@ use pending::Pending;
 
 mod connection;
 mod pending;
+mod pusher;
 
 /// Keys of a step that are not the name of its actor.
-pub const DETAILS: [&str; 17] = [
+pub const DETAILS: [&str; 18] = [
     "to", "as", "query", "welcome", "frame", "events", "text", "binary", "body", "status",
-    "answer", "headers", "contains", "code", "ms", "times", "room",
+    "answer", "headers", "contains", "code", "ms", "times", "room", "unsigned",
 ];
 const DEFAULT_ACTORS: [&str; 5] = ["alice", "bob", "reader", "writer", "admin"];
 
@@ -49,17 +51,22 @@ pub struct ScenarioRunner {
     /// Actors whose socket waits in the worker, because it has no valid token
     /// yet.
     pending: BTreeMap<String, Pending>,
+    /// Number of the Pusher sockets that were opened.
+    pusher_sockets: u64,
 }
 
 /// The configuration of a scenario.
 struct Config {
     settings: RoomSettings,
     public_rooms: PublicRooms,
+    pusher_apps: Apps,
 }
 
 struct Actor {
-    /// Room of the actor's socket, or `None` for a connection for many rooms.
+    /// Room of the actor's socket, or `None` for a socket for many rooms.
     room: Option<String>,
+    /// Whether the actor is a client of Pusher.
+    is_pusher: bool,
     /// The worker's refusal, if the actor never reached the room.
     refused: Option<Code>,
     /// Received events that no step has expected yet.
@@ -71,9 +78,11 @@ impl Config {
         let json = |value: &Value| (!value.is_null()).then(|| value.to_string());
         let settings = json(&scenario.settings).map(|json| RoomSettings::parse(&json));
         let public_rooms = json(&scenario.public_rooms).map(|json| PublicRooms::parse(&json));
+        let pusher_apps = json(&scenario.pusher_apps).map(|json| Apps::parse(&json));
         Ok(Self {
             settings: settings.transpose()?.unwrap_or_default(),
             public_rooms: public_rooms.transpose()?.unwrap_or_default(),
+            pusher_apps: pusher_apps.transpose()?.unwrap_or_default(),
         })
     }
 }
@@ -90,11 +99,13 @@ impl ScenarioRunner {
             actors: BTreeMap::new(),
             bridges: BTreeMap::new(),
             pending: BTreeMap::new(),
+            pusher_sockets: 0,
         };
         for name in DEFAULT_ACTORS {
             let claims = json!({ "can": tokens::rights_of(name) });
             runner.bound.insert(name.into(), Value::from(mint(name, &claims)));
         }
+        runner.bound.insert("app".into(), scenario.pusher_apps[0].clone());
         for (name, token) in &scenario.tokens {
             runner.bound.insert(name.clone(), Value::from(mint(name, token)));
         }
@@ -217,14 +228,23 @@ impl ScenarioRunner {
             to => Some(to.and_then(Value::as_str).unwrap_or("r").to_owned()),
         };
         let query = fill_text(step["query"].as_str().unwrap_or_default(), &self.bound);
-        let token = self.token(actor, step);
+        let (room, pusher) = match room {
+            Some(path) if path.starts_with("/app/") => (None, Some(path)),
+            room => (room, None),
+        };
         let connected = match room.as_deref() {
+            None if pusher.is_some() => {
+                self.open_pusher(actor, &pusher.clone().unwrap_or_default(), &query)
+            }
             Some(path) if path.starts_with('/') => self.route(path, &query).map(drop),
-            Some(room) => self.connect_to_room(actor, room, &query, token),
-            None => self.open_connection(actor, token),
+            Some(room) => self.connect_to_room(actor, room, &query, self.token(actor, step)),
+            None => self.open_connection(actor, self.token(actor, step)),
         };
         let refused = connected.err().map(|refusal| refusal.code);
-        self.actors.insert(actor.to_owned(), Actor { room, refused, ahead: VecDeque::new() });
+        self.actors.insert(
+            actor.to_owned(),
+            Actor { room, is_pusher: pusher.is_some(), refused, ahead: VecDeque::new() },
+        );
     }
 
     /// Performs the worker's steps before a room gets an input.
@@ -355,6 +375,9 @@ impl ScenarioRunner {
         assert!(!frames.is_empty(), "{actor} receives no frame");
         let text = frames.remove(0);
         let mut frame = read(&text);
+        if self.actors[actor].is_pusher {
+            pusher::decode_data(&mut frame);
+        }
         if let Some(room) = &self.actors[actor].room {
             let named = frame.as_object_mut().unwrap().remove("room");
             assert_eq!(named, Some(Value::from(room.as_str())));
@@ -408,6 +431,12 @@ impl ScenarioRunner {
     }
 
     fn expect_pong(&mut self, actor: &str, ping: &str) {
+        if self.actors[actor].is_pusher {
+            self.send_text(actor, r#"{"event":"pusher:ping"}"#);
+            let pong = r#"{"event":"pusher:pong","data":"{}"}"#;
+            assert_eq!(std::mem::take(self.frames(actor)), [pong]);
+            return;
+        }
         self.send_text(actor, ping);
         assert_eq!(std::mem::take(self.frames(actor)), [PONG]);
     }
@@ -433,9 +462,13 @@ impl ScenarioRunner {
             (_, Value::Null) => String::new(),
             (_, body) => fill(body, &self.bound).to_string(),
         };
-        let token = self.token(actor, step);
-        let (status, answer) = self
-            .request(&request, token, &body)
+        let answered = if request.contains(" /apps/") {
+            self.pusher_request(&request, &body, step)
+        } else {
+            let token = self.token(actor, step);
+            self.request(&request, token, &body)
+        };
+        let (status, answer) = answered
             .unwrap_or_else(|refusal| (refusal.code.http_status().unwrap(), error_body(&refusal)));
         assert_eq!(Some(u64::from(status)), step["status"].as_u64(), "{answer:.300}");
         if let Some(pattern) = step.get("answer") {

@@ -32,6 +32,9 @@ pub struct Scenario {
     /// Patterns of the public rooms, as in `PUBLIC_ROOMS`.
     #[serde(default)]
     pub public_rooms: Value,
+    /// Apps of clients of Pusher, as in `PUSHER_APPS`.
+    #[serde(default)]
+    pub pusher_apps: Value,
     /// Reason why the room must not hibernate between the steps.
     stays_active: Option<String>,
     /// The only environment in which the scenario runs, or `None` if it runs in

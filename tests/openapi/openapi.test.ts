@@ -92,6 +92,7 @@ test("the numbers are those of the limits", () => {
     "NewEvent.name.maxLength": "NAME",
     "NewEvent.key.maxLength": "KEY",
     "NewEvent.id.maxLength": "ID",
+    "NewEvent.origin.maxLength": "ORIGIN",
     "NewSignal.name.maxLength": "NAME",
     "NewEvents.events.maxItems": "EVENTS_IN_A_PUBLISH",
     "AddressedEvents.events.maxItems": "EVENTS_IN_A_PUBLISH",

@@ -1,6 +1,6 @@
 import { RoomcastError } from "../codes.ts";
 
-const MAX_CHARACTERS = 164;
+const MAX_CHARACTERS = 200;
 
 /** Throws `bad_request` for a name that the server would reject (docs/protocol.md, section 1). */
 export function checkRoomName(name: string): void {

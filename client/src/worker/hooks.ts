@@ -17,6 +17,7 @@ export interface PublishedEvent {
   readonly data: any;
   readonly id?: string;
   readonly key?: string;
+  readonly origin?: string;
 }
 
 /** The user who publishes an event, and the room. */

@@ -1,6 +1,6 @@
-//! One client socket for many rooms. [`crate::connection`] implements the
-//! rules. This module owns the sockets, and forwards the rooms' frames
-//! unchanged.
+//! One client socket for many rooms. [`crate::connection`] implements the rules
+//! of our protocol, and [`crate::pusher`] those of Pusher's. This module owns the
+//! sockets. It forwards the rooms' frames unchanged, or in Pusher's form.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
@@ -9,7 +9,7 @@ use js_sys::JsString;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use worker::web_sys::Response;
-use worker::{Result, WebSocketPair};
+use worker::{Result, WebSocket, WebSocketPair};
 
 use super::super::answer::upgraded;
 use super::super::config::Config;
@@ -25,17 +25,21 @@ use crate::code::{Code, Refusal};
 use crate::connection::{ByRoom, Connection, ConnectionEffect, ConnectionInput, RoomFrameKind};
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
+use crate::pusher::{self, App, PusherSocket, SocketId};
 use crate::room;
 use crate::session::{BridgeFrame, Transport};
+use crate::time::Millis;
 
 /// The sockets of one connection. The listener of the client's socket owns this
 /// value, so the value lives as long as that socket.
 struct Bridge {
     config: Rc<Config>,
     rooms: RoomStubs,
-    rules: RefCell<Connection>,
+    rules: RefCell<Rules>,
     client: RefCell<Option<WorkerSocket>>,
-    relay: Relay,
+    /// Forwards the frames of rooms that need no change.
+    relay: Option<Relay>,
+    transport: Transport,
     room_sockets: RefCell<ByRoom<WorkerSocket>>,
     /// The connection's entry in the list of sockets that wait.
     waiting: Waiting,
@@ -43,35 +47,108 @@ struct Bridge {
     close_reason: OnceCell<CloseReason>,
 }
 
+/// The rules of a client's socket.
+enum Rules {
+    Connection(Connection),
+    Pusher(PusherSocket),
+}
+
+impl Rules {
+    fn handle(&mut self, input: ConnectionInput, now: Millis) -> Vec<ConnectionEffect> {
+        match self {
+            Self::Connection(rules) => rules.handle(input, now),
+            Self::Pusher(rules) => rules.handle(input, now),
+        }
+    }
+
+    fn deadline(&self) -> Option<Millis> {
+        match self {
+            Self::Connection(rules) => rules.deadline(),
+            Self::Pusher(rules) => rules.deadline(),
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        match self {
+            Self::Connection(rules) => rules.is_waiting(),
+            Self::Pusher(rules) => rules.is_waiting(),
+        }
+    }
+}
+
+/// Accepts a connection for many rooms.
 pub fn connect(
     config: &Rc<Config>,
     rooms: &RoomStubs,
     claims: Option<Claims>,
     subprotocols: Option<&str>,
 ) -> Result<Response> {
-    let WebSocketPair { client, server } = WebSocketPair::new()?;
+    let sockets = WebSocketPair::new()?;
     let window_bytes = platform::number(limits::CONNECTION_WINDOW_BYTES);
+    let relay = Relay::new(sockets.server.as_ref(), window_bytes, PONG);
     let (rules, effects) = Connection::begin(claims, config.public_rooms.clone(), now());
-    let bridge = Rc::new(Bridge {
-        config: Rc::clone(config),
-        rooms: rooms.clone(),
-        rules: RefCell::new(rules),
-        client: RefCell::default(),
-        relay: Relay::new(server.as_ref(), window_bytes, PONG),
-        room_sockets: RefCell::default(),
-        waiting: Waiting::default(),
-        timer: RefCell::default(),
-        close_reason: OnceCell::new(),
-    });
-    let listener = Rc::clone(&bridge);
-    let socket =
-        WorkerSocket::accept(server, Rc::new(move |event| listener.on_client_event(event)), None)?;
-    bridge.client.replace(Some(socket));
-    bridge.perform(effects);
+    let rules = Rules::Connection(rules);
+    let client =
+        Bridge::start(config, rooms, sockets, rules, Some(relay), Transport::Connection, effects)?;
     upgraded(&client, subprotocols)
 }
 
+/// Accepts the socket of a client of Pusher's protocol. If the client can't
+/// connect, `app` is the reason, which the client receives in its first frame.
+pub fn connect_pusher(
+    config: &Rc<Config>,
+    rooms: &RoomStubs,
+    app: std::result::Result<Rc<App>, pusher::Rejection>,
+) -> Result<Response> {
+    let sockets = WebSocketPair::new()?;
+    let (one, other) = (platform::random()?, platform::random()?);
+    let (rules, effects) = match app {
+        Ok(app) => PusherSocket::begin(app, SocketId::new(one, other), now()),
+        Err(rejection) => return reject_pusher(sockets, &rejection),
+    };
+    let rules = Rules::Pusher(rules);
+    let client = Bridge::start(config, rooms, sockets, rules, None, Transport::Pusher, effects)?;
+    upgraded(&client, None)
+}
+
+fn reject_pusher(sockets: WebSocketPair, rejection: &pusher::Rejection) -> Result<Response> {
+    let WebSocketPair { client, server } = sockets;
+    server.accept()?;
+    server.send_with_str(rejection.frame())?;
+    server.close(Some(rejection.code), Some(rejection.message))?;
+    upgraded(&client, None)
+}
+
 impl Bridge {
+    /// Accepts the client's socket, and returns the client's end of it.
+    fn start(
+        config: &Rc<Config>,
+        rooms: &RoomStubs,
+        WebSocketPair { client, server }: WebSocketPair,
+        rules: Rules,
+        relay: Option<Relay>,
+        transport: Transport,
+        effects: Vec<ConnectionEffect>,
+    ) -> Result<WebSocket> {
+        let bridge = Rc::new(Self {
+            config: Rc::clone(config),
+            rooms: rooms.clone(),
+            rules: RefCell::new(rules),
+            client: RefCell::default(),
+            relay,
+            transport,
+            room_sockets: RefCell::default(),
+            waiting: Waiting::default(),
+            timer: RefCell::default(),
+            close_reason: OnceCell::new(),
+        });
+        let listener = Rc::clone(&bridge);
+        let on_event = Rc::new(move |event| listener.on_client_event(event));
+        bridge.client.replace(Some(WorkerSocket::accept(server, on_event, None)?));
+        bridge.perform(effects);
+        Ok(client)
+    }
+
     fn on_client_event(self: &Rc<Self>, event: SocketEvent) {
         match event {
             SocketEvent::Frame(frame) if is_too_large(&frame) => {
@@ -96,21 +173,40 @@ impl Bridge {
         }
     }
 
-    /// Forwards a room's frame unchanged, or drops the frame. Only the first
-    /// characters of the frame are read. While the client reads its frames, the
-    /// relay forwards them instead.
     fn forward(self: &Rc<Self>, room: &RoomName, frame: &JsValue) {
-        let head: String =
-            frame.unchecked_ref::<JsString>().substring(0, RoomFrameKind::HEAD).into();
-        let (kind, unread) = (RoomFrameKind::read(&head), self.unread());
-        let (passes, effects) = self.rules.borrow_mut().should_forward(room, kind, unread, now());
-        self.relay.set_paused(self.rules.borrow().is_paused());
+        let unread = self.unread();
+        let (passes, effects) = match &mut *self.rules.borrow_mut() {
+            Rules::Connection(rules) => self.relayed(rules, room, frame, unread),
+            Rules::Pusher(rules) => {
+                let frame = frame.as_string().unwrap_or_default();
+                (false, rules.handle_room_frame(room, &frame, unread, now()))
+            }
+        };
         if passes {
             self.send(frame);
         }
         if !effects.is_empty() {
             self.perform(effects);
         }
+    }
+
+    /// Decides whether a room's frame is forwarded unchanged. Only the first
+    /// characters of the frame are read. While the client reads its frames, the
+    /// relay forwards them instead.
+    fn relayed(
+        &self,
+        rules: &mut Connection,
+        room: &RoomName,
+        frame: &JsValue,
+        unread: u64,
+    ) -> (bool, Vec<ConnectionEffect>) {
+        let head: String =
+            frame.unchecked_ref::<JsString>().substring(0, RoomFrameKind::HEAD).into();
+        let decision = rules.should_forward(room, RoomFrameKind::read(&head), unread, now());
+        if let Some(relay) = &self.relay {
+            relay.set_paused(rules.is_paused());
+        }
+        decision
     }
 
     /// Returns the number of bytes that the client has not read.
@@ -195,13 +291,13 @@ impl Bridge {
         let bridge = Rc::clone(self);
         self.rooms.wait_until(async move {
             let via = room::Bridge {
-                transport: Transport::Connection,
+                transport: bridge.transport,
                 window_bytes: Some(limits::BRIDGE_WINDOW_BYTES),
             };
             let on_event = Rc::new(on_room_event(Rc::downgrade(&bridge), room.clone()));
             match bridge
                 .rooms
-                .connect(&room, &identity, start, via, on_event, Some(&bridge.relay))
+                .connect(&room, &identity, start, via, on_event, bridge.relay.as_ref())
                 .await
             {
                 Ok(socket) => match bridge.close_reason.get() {

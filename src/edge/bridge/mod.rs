@@ -10,7 +10,7 @@ mod stream;
 mod wait;
 mod waiting;
 
-pub use connection::connect;
+pub use connection::{connect, connect_pusher};
 pub use pending::pending;
 pub use stream::stream;
 pub use wait::long_poll;

@@ -43,7 +43,8 @@ async fn wait_for_event(
     Wait { since, ms }: Wait,
 ) -> Result<(), Refusal> {
     let until = now().plus(ms);
-    let start = Start { begin: Begin::Since(since), state: false, flow: true };
+    let start =
+        Start { begin: Begin::Since(since), state: false, flow: true, counts_sessions: false };
     let reader = Reader::open(rooms, room, identity, start, Transport::Poll, WINDOW).await?;
     loop {
         match reader.next_until(until).await {

@@ -45,7 +45,9 @@ fn request(text: &str) {
                 | Route::Metrics
                 | Route::Console
                 | Route::Connection
-                | Route::PublishToRooms,
+                | Route::PublishToRooms
+                | Route::PusherSocket { .. }
+                | Route::Pusher { .. },
             ) => {}
             Err(refusal) => {
                 assert!(refusal.code.http_status().is_some() && refusal.message.len() < 2_000);

@@ -8,20 +8,37 @@ use roomcast::code::Refusal;
 use roomcast::connection::{Connection, ConnectionEffect, ConnectionInput, RoomFrameKind};
 use roomcast::limits;
 use roomcast::protocol::{PONG, RoomName};
+use roomcast::pusher::PusherSocket;
 use roomcast::session::BridgeFrame;
+use roomcast::time::Millis;
 
 use super::ScenarioRunner;
 use crate::client::Client;
 use crate::tokens;
 
 pub struct Bridge {
-    rules: Connection,
+    pub(super) rules: Rules,
     /// Rooms with an open socket.
     rooms: BTreeSet<RoomName>,
     /// Frames that the client received but no step has read yet.
     pub frames: Vec<String>,
     /// Close code of the connection, or `None` while it is open.
     pub closed: Option<u16>,
+}
+
+/// The rules of the client's socket.
+pub(super) enum Rules {
+    Connection(Connection),
+    Pusher(PusherSocket),
+}
+
+impl Rules {
+    fn handle(&mut self, input: ConnectionInput, now: Millis) -> Vec<ConnectionEffect> {
+        match self {
+            Self::Connection(rules) => rules.handle(input, now),
+            Self::Pusher(rules) => rules.handle(input, now),
+        }
+    }
 }
 
 /// Returns the name of the simulator's client that has the socket to a room.
@@ -39,10 +56,19 @@ impl ScenarioRunner {
         let public_rooms = self.config()?.public_rooms.clone();
         let claims = token.map(|token| tokens::claims(&token, self.now())).transpose()?;
         let (rules, effects) = Connection::begin(claims, public_rooms, self.now());
+        self.start_bridge(actor, Rules::Connection(rules), effects);
+        Ok(())
+    }
+
+    pub(super) fn start_bridge(
+        &mut self,
+        actor: &str,
+        rules: Rules,
+        effects: Vec<ConnectionEffect>,
+    ) {
         let bridge = Bridge { rules, rooms: BTreeSet::new(), frames: Vec::new(), closed: None };
         self.bridges.insert(actor.to_owned(), bridge);
         self.perform(actor, effects);
-        Ok(())
     }
 
     /// Passes an input to the connection, and performs the effects.
@@ -60,7 +86,7 @@ impl ScenarioRunner {
                 let is_open = sim.session(&socket).is_some();
                 let client = sim.client(&socket);
                 let (frames, closed) = (std::mem::take(&mut client.frames), client.closed);
-                for frame in frames.into_iter().filter(|frame| frame != PONG) {
+                for frame in frames {
                     self.forward_frame(&actor, &room, frame);
                 }
                 let bridge = self.bridge(&actor);
@@ -79,10 +105,19 @@ impl ScenarioRunner {
         let now = self.now();
         let bridge = self.bridge(actor);
         // Actors read every frame immediately, so no frame is withheld.
-        let (passes, effects) =
-            bridge.rules.should_forward(room, RoomFrameKind::read(&frame), 0, now);
-        assert!(passes && effects.is_empty());
-        bridge.frames.push(frame);
+        match &mut bridge.rules {
+            Rules::Connection(_) if frame == PONG => {}
+            Rules::Connection(rules) => {
+                let kind = RoomFrameKind::read(&frame);
+                let (passes, effects) = rules.should_forward(room, kind, 0, now);
+                assert!(passes && effects.is_empty());
+                bridge.frames.push(frame);
+            }
+            Rules::Pusher(rules) => {
+                let effects = rules.handle_room_frame(room, &frame, 0, now);
+                self.perform(actor, effects);
+            }
+        }
     }
 
     fn bridge(&mut self, actor: &str) -> &mut Bridge {
