@@ -16,7 +16,7 @@ SHELL := bash
 
 within := node tools/within.ts
 
-.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client package console console-load demo template bench-test openapi cost
+.PHONY: help dev test check token feed bench sockudo simulate fuzz mutants torture supply size screenshots build setup rust edge client package console console-load demo pusher template bench-test openapi cost
 .NOTPARALLEL:
 
 help: ## List the commands
@@ -25,7 +25,7 @@ help: ## List the commands
 dev: build demo/dist/index.html console/dist/console.html ## Serve with the demo on http://localhost:8787, rebuilding on change (PORT=8797 for another port)
 	@node tools/dev.ts $(PORT)
 
-test: check rust build openapi edge client package console demo template bench-test size ## Run every check and test, the quickest first
+test: check rust build openapi edge client package console demo pusher template bench-test size ## Run every check and test, the quickest first
 
 check: client/dist/index.js ## Check formatting, lints, types, structure and prose
 	cargo fmt --check
@@ -38,6 +38,7 @@ check: client/dist/index.js ## Check formatting, lints, types, structure and pro
 	tsc --project create-roomcast
 	tsc --project console
 	tsc --project demo
+	tsc --project tests/pusher
 	node --test 'tools/*.test.ts'
 	node tools/structure.ts
 	node tools/prose.ts
@@ -84,7 +85,7 @@ size: build console/dist/console.html ## Print the size of what `wrangler deploy
 
 build: build/index.js ## Build the worker into build/
 
-build/index.js: $(shell find src tools/bindgen -type f) tools/build.ts Cargo.toml Cargo.lock | setup
+build/index.js: $(shell find src tools/bindgen -type f) tools/build.ts tools/wasm.ts Cargo.toml Cargo.lock | setup
 	@$(within) 1800 node tools/build.ts
 
 client/dist/index.js: $(shell find client/src -type f) $(wildcard client/*.mjs) client/package.json \
@@ -145,6 +146,11 @@ demo: build demo/dist/index.html
 	@# Without a browser, the tests that need one are skipped with a message.
 	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
 	$(within) 1800 npm test --silent --workspace demo
+
+pusher: build client/dist/index.js
+	@node tools/languages.ts
+	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
+	$(within) 600 npm test --silent --workspace tests/pusher
 
 template: build console/dist/console.html
 	npm run --silent build --workspace client

@@ -1,6 +1,6 @@
 // node tools/languages.ts
 //
-// Installs the programs of other languages that tests need: schemathesis, which needs Python, and
+// Installs the programs of other languages that tests need: packages of Python, and
 // PHP. `SKIP_PYTHON=1` and `SKIP_PHP=1` skip them and their tests.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -31,7 +31,7 @@ export function pythonPath(): string {
   const installed = join(environment, "installed.txt");
   const wanted = readFileSync(requirements, "utf8");
   if (existsSync(installed) && readFileSync(installed, "utf8") === wanted) return python;
-  console.error("Installing schemathesis into .tools (half a minute, once)");
+  console.error("Installing the Python packages of the tests into .tools (half a minute, once)");
   rmSync(environment, { recursive: true, force: true });
   // On Debian, the package python3 can't create an environment.
   const created = () =>
@@ -45,7 +45,7 @@ export function pythonPath(): string {
   const pip = ["-m", "pip", "install", "--quiet", "--require-hashes", "--requirement"];
   if (!succeeds(python, ...pip, requirements)) {
     throw new Error(
-      "schemathesis could not be installed: check the network, or skip the tests that need Python with SKIP_PYTHON=1",
+      "the Python packages of the tests could not be installed: check the network, or skip the tests that need Python with SKIP_PYTHON=1",
     );
   }
   writeFileSync(installed, wanted);
