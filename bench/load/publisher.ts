@@ -1,18 +1,31 @@
-/**
- * A client that publishes over a socket. The client has joined the room, so it receives the events
- * too.
- */
+/** Publishers of numbered events. */
 import type { Target } from "../peers/dialect.ts";
 import { dialects } from "../peers/dialects.ts";
-import { eventData } from "./events.ts";
+import { Backend } from "./backend.ts";
+import { eventBatch, eventData } from "./events.ts";
 import { Socket } from "./socket.ts";
 
 export interface Publisher {
-  /** Writes the events numbered `from` to `to` in one burst, each event in a separate frame. */
-  publish(from: number, to: number, bytes: number): void;
+  /** Publishes the events numbered `from` to `to` in one burst. */
+  publish(from: number, to: number, bytes: number): Promise<void>;
   close(): void;
 }
 
+/** Publishes with one request for each burst, which is answered when `publish` resolves. */
+export function backendPublisher(target: Target, room: string): Publisher {
+  const backend = new Backend(target);
+  return {
+    async publish(from, to, bytes) {
+      await backend.publish(room, eventBatch(from, to - from + 1, bytes));
+    },
+    close: () => backend.close(),
+  };
+}
+
+/**
+ * Publishes over a socket, with a frame for each event. The socket has joined the room, so it
+ * receives the events too.
+ */
 export async function openPublisher(target: Target, room: string): Promise<Publisher> {
   const dialect = dialects[target.dialect];
   const joined = Promise.withResolvers<void>();
@@ -31,7 +44,7 @@ export async function openPublisher(target: Target, room: string): Promise<Publi
   );
   await joined.promise;
   return {
-    publish(from, to, bytes) {
+    async publish(from, to, bytes) {
       for (let n = from; n <= to; n++) socket.send(dialect.publish(room, eventData(n, bytes)));
     },
     close: () => socket.terminate(),

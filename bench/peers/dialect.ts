@@ -3,7 +3,8 @@
  * event contains `#` and the event's number in nine digits, so a client counts events without
  * parsing JSON.
  */
-export type DialectName = "roomcast" | "plain" | "partyserver" | "ws" | "socketio" | "sockudo";
+export type DialectName =
+  "roomcast" | "plain" | "partyserver" | "ws" | "socketio" | "sockudo" | "pusher";
 
 export const HEARTBEAT_MS = 25_000;
 

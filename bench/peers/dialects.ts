@@ -2,6 +2,7 @@
 import type { Dialect, DialectName } from "./dialect.ts";
 import { partyserver } from "./partyserver/dialect.ts";
 import { plain } from "./plain/dialect.ts";
+import { pusher } from "./pusher/dialect.ts";
 import { roomcast } from "./roomcast/dialect.ts";
 import { socketio } from "./socketio/dialect.ts";
 import { sockudo } from "./sockudo/dialect.ts";
@@ -14,4 +15,5 @@ export const dialects: Readonly<Record<DialectName, Dialect>> = {
   ws,
   socketio,
   sockudo,
+  pusher,
 };

@@ -23,9 +23,10 @@ export interface Peer {
  * - `flow`: the server buffers at most a window of events for each reader.
  * - `bridge`: the server has connections for many rooms, and streams of Server-Sent Events.
  * - `tokens`: the server verifies the tokens of publishers.
+ * - `pusher`: the server speaks the protocol of pusher-js.
  */
 export type Capability =
-  "recover" | "presence" | "hibernate" | "rows" | "flow" | "bridge" | "tokens";
+  "recover" | "presence" | "hibernate" | "rows" | "flow" | "bridge" | "tokens" | "pusher";
 
 export interface Server {
   readonly pid: number;

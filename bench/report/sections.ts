@@ -172,6 +172,24 @@ export const sections: readonly Section[] = [
     ],
   },
   {
+    scenario: "pusher",
+    title: "Pusher's clients",
+    text: "Roomcast and Sockudo speak Pusher's protocol 7. A script of pusher-js and of Pusher's SDK for Node uses each kind of channel, client events, presence, refusals and the sign-in of users. It must receive the same from both, or the measurement fails. Then a backend triggers events of 120 bytes with one request each, on one private channel, with a pause after each event. The other conditions are those of the paced fan-out. Roomcast stores each event before it answers the request, and Sockudo stores none.",
+    columns: [
+      { title: "equal results of the script", figure: ({ script_results }) => script_results! },
+      { title: "p50, ms", figure: ({ p50_ms }) => p50_ms! },
+      { title: "p95, ms", figure: ({ p95_ms }) => p95_ms! },
+      {
+        title: "CPU, µs per delivery",
+        figure: ({ server_us_per_delivery }) => server_us_per_delivery!,
+      },
+      {
+        title: "memory, kB per socket",
+        figure: ({ memory_bytes_per_socket }) => memory_bytes_per_socket! / 1000,
+      },
+    ],
+  },
+  {
     scenario: "wake",
     title: "Waking",
     text: "A hibernating room has 10,000 sockets, or fewer if the machine's limit on open files requires it. 100,000 events have been published to the room. Two kinds of requests that wake the room are measured: a read of a few bytes, and a publish that is delivered to every socket. The plain object retains only the newest 1,000 events.",

@@ -6,6 +6,7 @@ import { large } from "./large.ts";
 import { paced } from "./paced.ts";
 import { presence } from "./presence.ts";
 import { publish } from "./publish.ts";
+import { pusher } from "./pusher.ts";
 import { rows } from "./rows.ts";
 import type { Scenario } from "./scenario.ts";
 import { slow } from "./slow.ts";
@@ -25,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
   presence,
   large,
   bridge,
+  pusher,
   wake,
   slow,
   rows,

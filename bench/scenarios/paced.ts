@@ -3,11 +3,12 @@
  * last socket.
  */
 import type { LoadGenerator } from "../load/generator.ts";
-import type { Peer } from "../peers/peer.ts";
+import type { Peer, Server } from "../peers/peer.ts";
 import { residentBytes } from "../process.ts";
 import {
   type Figures,
   type Pace,
+  type RoomPublisher,
   type Scale,
   type Scenario,
   assertComplete,
@@ -20,7 +21,7 @@ import {
 } from "./scenario.ts";
 import { quantile } from "./statistics.ts";
 
-interface Size extends Pace {
+export interface Size extends Pace {
   sockets: number;
 }
 
@@ -48,32 +49,45 @@ export const paced: Scenario = {
   },
 };
 
-const at = ({ sockets, ...pace }: Size, peer: Peer, load: LoadGenerator): Promise<Figures> =>
-  withServer(peer, async (server) => {
-    const first = Math.min(FIRST, sockets);
-    await load.open(server.target, clients(first));
-    return withPublisher(server, load, async (publisher) => {
-      await publisher.paced(WARM_UP);
-      await untilIdle(server);
-      const empty = await residentBytes(server.pid);
-      await load.open(server.target, clients(sockets - first));
-      await untilIdle(server);
-      const memory = (await residentBytes(server.pid)) - empty;
+const at = (size: Size, peer: Peer, load: LoadGenerator): Promise<Figures> =>
+  withServer(peer, (server) =>
+    withPublisher(server, load, (publisher) =>
+      // The publisher receives each event too.
+      measureFanOut(server, load, publisher, { ...size, receivers: size.sockets + 1 }),
+    ),
+  );
 
-      const [latencies, spent] = await measureCost(server, load, () => publisher.paced(pace));
-      await assertComplete(load, sockets * pace.events);
-      const deliveries = (sockets + 1) * pace.events;
-      await load.disconnect();
-      return {
-        at: `${sockets} sockets`,
-        sockets,
-        events: pace.events,
-        p50_ms: quantile(latencies, 0.5),
-        p95_ms: quantile(latencies, 0.95),
-        p99_ms: quantile(latencies, 0.99),
-        server_us_per_delivery: (spent.server_ms * 1000) / deliveries,
-        ...(sockets > first && { memory_bytes_per_socket: memory / (sockets - first) }),
-        ...loadFigures(spent),
-      };
-    });
-  });
+/**
+ * Opens sockets, and publishes to them one event at a time. `receivers` is the number of sockets
+ * that receive each event.
+ */
+export async function measureFanOut(
+  server: Server,
+  load: LoadGenerator,
+  publisher: RoomPublisher,
+  { sockets, receivers, ...pace }: Size & { receivers: number },
+): Promise<Figures> {
+  const first = Math.min(FIRST, sockets);
+  await load.open(server.target, clients(first));
+  await publisher.paced(WARM_UP);
+  await untilIdle(server);
+  const empty = await residentBytes(server.pid);
+  await load.open(server.target, clients(sockets - first));
+  await untilIdle(server);
+  const memory = (await residentBytes(server.pid)) - empty;
+
+  const [latencies, spent] = await measureCost(server, load, () => publisher.paced(pace));
+  await assertComplete(load, sockets * pace.events);
+  await load.disconnect();
+  return {
+    at: `${sockets} sockets`,
+    sockets,
+    events: pace.events,
+    p50_ms: quantile(latencies, 0.5),
+    p95_ms: quantile(latencies, 0.95),
+    p99_ms: quantile(latencies, 0.99),
+    server_us_per_delivery: (spent.server_ms * 1000) / (receivers * pace.events),
+    ...(sockets > first && { memory_bytes_per_socket: memory / (sockets - first) }),
+    ...loadFigures(spent),
+  };
+}

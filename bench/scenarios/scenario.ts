@@ -66,11 +66,11 @@ export async function withPublisher<T>(
   load: LoadGenerator,
   act: (publisher: RoomPublisher) => Promise<T>,
 ): Promise<T> {
-  const socket = await openPublisher(server.target, ROOM);
+  const publisher = await openPublisher(server.target, ROOM);
   try {
-    return await act(new RoomPublisher(load, socket));
+    return await act(new RoomPublisher(load, publisher));
   } finally {
-    socket.close();
+    publisher.close();
   }
 }
 
@@ -78,18 +78,19 @@ export async function withPublisher<T>(
 export class RoomPublisher {
   #head = 0;
   readonly #load: LoadGenerator;
-  readonly #socket: Publisher;
+  readonly #publisher: Publisher;
 
-  constructor(load: LoadGenerator, socket: Publisher) {
+  constructor(load: LoadGenerator, publisher: Publisher) {
     this.#load = load;
-    this.#socket = socket;
+    this.#publisher = publisher;
   }
 
   /** Publishes events in one burst. Returns the time in ms until all sockets have received them. */
   async burst(events: number): Promise<number> {
     const began = now();
-    this.#socket.publish(this.#head + 1, this.#head + events, EVENT_BYTES);
+    const first = this.#head + 1;
     this.#head += events;
+    await this.#publisher.publish(first, this.#head, EVENT_BYTES);
     return (await this.#load.waitFor(this.#head)) - began;
   }
 
@@ -104,7 +105,7 @@ export class RoomPublisher {
     for (let i = 0; i < events; i++) {
       this.#head += 1;
       publishedAt.push(now());
-      this.#socket.publish(this.#head, this.#head, EVENT_BYTES);
+      await this.#publisher.publish(this.#head, this.#head, EVENT_BYTES);
       await sleep(every_ms);
     }
     await this.#load.waitFor(this.#head);

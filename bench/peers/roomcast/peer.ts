@@ -21,7 +21,7 @@ export const peer: Peer = {
   version: `${version}, workerd ${workerdVersion}`,
   setup: "as built by `make`, default settings except the limits of a user and of a socket",
   lacks: [],
-  can: new Set(["recover", "presence", "hibernate", "rows", "flow", "bridge", "tokens"]),
+  can: new Set(["recover", "presence", "hibernate", "rows", "flow", "bridge", "tokens", "pusher"]),
   async start(vars) {
     const server = await workerd("roomcast", { vars, settings: { "*": LIMITS } });
     const get = async (path: string): Promise<any> => {

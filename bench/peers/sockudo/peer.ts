@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Peer, Server } from "../peer.ts";
-import { APP } from "./dialect.ts";
+import { APP } from "../pusher/dialect.ts";
 
 const PROGRAM = resolve(import.meta.dirname, "../../../.tools/bin/sockudo");
 const STARTS_WITHIN_MS = 10_000;
@@ -21,7 +21,7 @@ export const peer: Peer = {
   version: "4.5.2",
   setup: "native (Rust), on all cores; in memory, protocol 2 with recovery, no rate limits",
   lacks: ["storage (it recovers from memory)", "one order with several publishers"],
-  can: new Set(["recover"]),
+  can: new Set(["recover", "pusher"]),
   async start() {
     const directory = await mkdtemp(join(tmpdir(), "sockudo-"));
     const port = await freePort();
@@ -86,7 +86,7 @@ const configuration = (port: number) => ({
               max_client_events_per_second: 10_000_000,
               max_event_batch_size: 100,
             },
-            features: { enable_client_messages: true },
+            features: { enable_client_messages: true, enable_user_authentication: true },
           },
         },
       ],
