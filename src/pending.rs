@@ -13,7 +13,7 @@
 //! [`WaitingSockets`] limits the number of sockets without a token in an
 //! isolate.
 
-use std::collections::BTreeSet;
+use litemap::LiteMap;
 
 use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
@@ -220,7 +220,7 @@ impl PendingSocket {
 #[derive(Default)]
 pub struct WaitingSockets {
     next: u64,
-    waiting: BTreeSet<u64>,
+    waiting: LiteMap<u64, ()>,
 }
 
 /// Identifier of a waiting socket.
@@ -233,16 +233,17 @@ impl WaitingSockets {
     pub fn enter(&mut self) -> Ticket {
         let ticket = self.next;
         self.next = ticket.saturating_add(1);
-        self.waiting.insert(ticket);
-        if self.waiting.len() > limits::WAITING_SOCKETS {
-            self.waiting.pop_first();
+        self.waiting.insert(ticket, ());
+        let longest = self.waiting.first().map(|(ticket, ())| *ticket);
+        if let Some(longest) = longest.filter(|_| self.waiting.len() > limits::WAITING_SOCKETS) {
+            self.waiting.remove(&longest);
         }
         Ticket(ticket)
     }
 
     /// Returns `false` if the socket must be closed in favor of newer sockets.
     pub fn is_waiting(&self, Ticket(ticket): Ticket) -> bool {
-        self.waiting.contains(&ticket)
+        self.waiting.contains_key(&ticket)
     }
 
     pub fn leave(&mut self, Ticket(ticket): Ticket) {

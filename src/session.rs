@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -19,6 +20,18 @@ use crate::time::Millis;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub u64);
+
+/// A set of sessions.
+pub type SessionSet = LiteMap<SessionId, ()>;
+
+/// Returns a set of these sessions.
+pub fn session_set(ids: &[SessionId]) -> SessionSet {
+    let mut set = SessionSet::new();
+    for id in ids {
+        set.insert(*id, ());
+    }
+    set
+}
 
 impl fmt::Display for SessionId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,8 +5,8 @@ mod overrides;
 mod values;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
+use litemap::LiteMap;
 use serde_json::value::RawValue;
 
 use self::overrides::Overrides;
@@ -29,7 +29,7 @@ impl RoomSettings {
     /// Parses `ROOM_SETTINGS`. Fails if the JSON, a pattern, a setting's name
     /// or a setting's value is invalid. The error has a line for each of them.
     pub fn parse(json: &str) -> Result<Self, String> {
-        let by_text: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(|wrong| {
+        let by_text: LiteMap<String, &RawValue> = serde_json::from_str(json).map_err(|wrong| {
             format!(r#"ROOM_SETTINGS must be JSON such as {{"shipments:*":{{"retained_appends":5000}}}}: {wrong}"#)
         })?;
         let (mut overrides, mut errors) = (Vec::new(), Vec::new());

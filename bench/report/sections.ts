@@ -174,7 +174,7 @@ export const sections: readonly Section[] = [
   {
     scenario: "pusher",
     title: "Pusher's clients",
-    text: "Roomcast and Sockudo speak Pusher's protocol 7. A script of pusher-js and of Pusher's SDK for Node uses each kind of channel, client events, presence, refusals and the sign-in of users. It must receive the same from both, or the measurement fails. Then a backend triggers events of 120 bytes with one request each, on one private channel, with a pause after each event. The other conditions are those of the paced fan-out. Roomcast stores each event before it answers the request, and Sockudo stores none.",
+    text: "Roomcast and Sockudo speak Pusher's protocol 7. A script of pusher-js and of Pusher's SDK for Node uses each kind of channel, client events, presence, refusals and the sign-in of users. It must receive the same from both, or the measurement fails. Then a backend triggers events of 120 bytes with one request each, on one private channel, with a pause after each event. The other conditions are those of the paced fan-out. Roomcast stores each event before it answers the request, and sends it twice: from the room to the worker, which translates it, and from there to the client. Sockudo stores none, and sends it once.",
     columns: [
       { title: "equal results of the script", figure: ({ script_results }) => script_results! },
       { title: "p50, ms", figure: ({ p50_ms }) => p50_ms! },

@@ -12,8 +12,7 @@
 //! the claims. The signature is compared in constant time, like an HMAC, so that
 //! the duration reveals no part of it.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use subtle::ConstantTimeEq;
 
 use super::claims::Claims;
@@ -32,7 +31,7 @@ pub struct VerifiedTokens {
 
 #[derive(Default)]
 struct Generation {
-    by_signed_part: BTreeMap<Box<str>, Entry>,
+    by_signed_part: LiteMap<Box<str>, Entry>,
     /// The size of all tokens that were added.
     bytes: usize,
 }

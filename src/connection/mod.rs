@@ -12,10 +12,11 @@
 //! frames for the same room are handled and all earlier tokens have a
 //! verdict**. Until then, the frame waits in a limited queue.
 
-mod by_room;
 mod reader;
 mod rooms;
 mod token;
+
+use litemap::LiteMap;
 
 use crate::auth::{Claims, Identity, PublicRooms};
 use crate::close_reason::CloseReason;
@@ -30,7 +31,6 @@ use crate::protocol::{
 };
 use crate::rate::{Bucket, Rate};
 use crate::time::Millis;
-pub use by_room::ByRoom;
 pub use reader::{Pace, Pacer, RoomFrameKind};
 use rooms::Subscription;
 use token::ClientState;
@@ -93,7 +93,7 @@ pub enum ConnectionEffect {
 pub struct Connection {
     client: ClientState,
     public_rooms: PublicRooms,
-    subscriptions: ByRoom<Subscription>,
+    subscriptions: LiteMap<RoomName, Subscription>,
     /// Bytes of all frames that wait for a room.
     waiting_bytes: usize,
     /// Rooms that ended the client's subscription. A client can send a frame to
@@ -127,7 +127,7 @@ impl Connection {
         let mut connection = Self {
             client: ClientState::Unauthenticated { until: now.plus(limits::FIRST_FRAME_MS) },
             public_rooms,
-            subscriptions: ByRoom::default(),
+            subscriptions: LiteMap::new(),
             waiting_bytes: 0,
             ended: Vec::new(),
             guard: FrameGuard::default(),
@@ -229,7 +229,7 @@ impl Connection {
             return;
         }
         self.client = ClientState::Closed;
-        self.subscriptions = ByRoom::default();
+        self.subscriptions = LiteMap::new();
         self.guard.release();
         self.effects.push(ConnectionEffect::End(close_reason));
     }

@@ -1,9 +1,9 @@
 //! The open sockets of a room, and the session of each socket.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::Map;
+use litemap::LiteMap;
 use wasm_bindgen::JsValue;
 use worker::{State, WebSocket};
 
@@ -15,7 +15,7 @@ use crate::time::Millis;
 
 #[derive(Default)]
 pub struct Sockets {
-    by_session: BTreeMap<SessionId, WebSocket>,
+    by_session: LiteMap<SessionId, WebSocket>,
     /// The reverse index, from a socket to its session. The runtime identifies
     /// a socket by its JavaScript object.
     sessions: Map,
@@ -25,7 +25,7 @@ pub struct Sockets {
     last_text: Option<(Rc<str>, JsValue)>,
     /// The frames of sockets that opened in this turn of the event loop
     /// ([`Sockets::open`]). These frames are not sent yet.
-    opening: BTreeMap<SessionId, Vec<JsValue>>,
+    opening: LiteMap<SessionId, Vec<JsValue>>,
 }
 
 impl Sockets {

@@ -17,7 +17,7 @@
 mod node;
 mod unindexed;
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::limits;
 use crate::protocol::Seq;
@@ -44,9 +44,11 @@ pub struct Ids {
     /// A cache that maps each [`Pointer::key`] to the encoded node. The oldest
     /// nodes are evicted first: newer nodes are nearer to the root, so more
     /// lookups need them.
-    cache: BTreeMap<u64, Box<Encoded>>,
+    cache: LiteMap<u64, Box<Encoded>>,
     cached_bytes: usize,
 }
+
+const CACHED_BYTES_AFTER_EVICTION: usize = limits::IDS_CACHED_BYTES / 8 * 7;
 
 /// A node in its stored form. The cache stores each node in a `Box`, as other
 /// maps do with their values. So all of these maps share the same compiled
@@ -191,15 +193,21 @@ impl Ids {
         self.cache.insert(pointer.key(), Box::new(Encoded(bytes)));
     }
 
-    /// Evicts nodes until the cache is within its limit. The cache may exceed
-    /// the limit during a publish, because storing the new ids requires the
+    /// Evicts the oldest nodes if the cache exceeds its limit. An eviction moves
+    /// all other nodes, so at least an eighth is evicted at a time. The cache may
+    /// exceed the limit during a publish, because storing the new ids requires the
     /// nodes that the lookup has read.
     pub fn shrink(&mut self) {
-        while self.cached_bytes > limits::IDS_CACHED_BYTES
-            && let Some((_, node)) = self.cache.pop_first()
-        {
-            self.cached_bytes = self.cached_bytes.saturating_sub(cost(&node.0));
+        if self.cached_bytes <= limits::IDS_CACHED_BYTES {
+            return;
         }
+        let mut bytes = self.cached_bytes;
+        self.cache.retain(|_, node| {
+            let is_kept = bytes <= CACHED_BYTES_AFTER_EVICTION;
+            bytes = if is_kept { bytes } else { bytes.saturating_sub(cost(&node.0)) };
+            is_kept
+        });
+        self.cached_bytes = bytes;
     }
 }
 
@@ -282,7 +290,7 @@ mod tests {
     /// The rows of a ring, and the pieces that were read from them.
     #[derive(Default)]
     struct Ring {
-        rows: BTreeMap<u64, Vec<u8>>,
+        rows: LiteMap<u64, Vec<u8>>,
         reads: RefCell<Vec<Pointer>>,
     }
 
@@ -313,7 +321,7 @@ mod tests {
             index.commit(written);
         }
 
-        fn find(&self, index: &mut Ids, lowest: u64, ids: &[u64]) -> BTreeMap<Hash, EventLocation> {
+        fn find(&self, index: &mut Ids, lowest: u64, ids: &[u64]) -> LiteMap<Hash, EventLocation> {
             let mut hashes: Vec<Hash> = ids.iter().map(|id| hash(*id)).collect();
             hashes.sort_unstable();
             let read = |pieces: &[Pointer], bytes| self.read(pieces, bytes);
@@ -345,7 +353,7 @@ mod tests {
     #[test]
     fn only_retained_ids_are_found() {
         let (mut ring, mut index) = (Ring::default(), Ids::default());
-        let mut newest: BTreeMap<Hash, EventLocation> = BTreeMap::new();
+        let mut newest: LiteMap<Hash, EventLocation> = LiteMap::new();
         for number in 0..600_u64 {
             let lowest = number.saturating_sub(99);
             // There are large and small appends, and some ids occur several
@@ -378,7 +386,7 @@ mod tests {
         }
         let bytes: usize = index.cache.values().map(|node| cost(&node.0)).sum();
         assert_eq!(index.cached_bytes, bytes);
-        assert!(bytes > limits::IDS_CACHED_BYTES - 1_000, "the cache is nearly full");
+        assert!(bytes > CACHED_BYTES_AFTER_EVICTION - 1_000, "the cache is nearly full");
         ring.reads.take();
         let found = ring.find(&mut index, 0, &(59_000..60_000).collect::<Vec<_>>());
         assert_eq!((found.len(), ring.reads.take().len()), (1_000, 0));

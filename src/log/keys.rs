@@ -1,6 +1,6 @@
 //! The keys of the state, and the limits of the state.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::code::Refusal;
 use crate::protocol::{NewEvent, Seq};
@@ -11,14 +11,19 @@ use crate::store::KeyChange;
 /// state also limit the size of this map.
 #[derive(Default)]
 pub struct StateKeys {
-    bytes_of: BTreeMap<String, u64>,
+    bytes_of: LiteMap<String, u64>,
     bytes: u64,
 }
 
 impl StateKeys {
     pub fn new(sizes: Vec<(String, u64)>) -> Self {
-        let bytes = sizes.iter().map(|(_, bytes)| bytes).sum();
-        Self { bytes_of: sizes.into_iter().collect(), bytes }
+        let mut keys = Self::default();
+        // They are sorted, so each of them is appended.
+        for (key, bytes) in sizes {
+            keys.bytes = keys.bytes.saturating_add(bytes);
+            keys.bytes_of.insert(key, bytes);
+        }
+        keys
     }
 
     /// Returns the size of the state: the total bytes of the latest events of
@@ -78,7 +83,7 @@ impl StateKeys {
         events: &'e [(Seq, &NewEvent)],
         texts: &'e [String],
     ) -> Vec<KeyChange<'e>> {
-        let mut last = BTreeMap::new();
+        let mut last: LiteMap<&str, KeyChange> = LiteMap::new();
         for ((seq, event), text) in events.iter().zip(texts) {
             if let Some(key) = &event.key {
                 let key = key.as_str();
@@ -94,6 +99,6 @@ impl StateKeys {
             KeyChange::Set { .. } => true,
             KeyChange::Remove { key } => self.bytes_of.contains_key(*key),
         };
-        last.into_values().filter(needed).collect()
+        last.into_iter().map(|(_, change)| change).filter(needed).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Numbering of the events of a publish. New events get the next seqs. An event
 //! that repeats an earlier event gets the seq of the earlier event.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use super::ids::{EventLocation, Hash, Pointer, Unindexed, Written, stored_hashes};
 use super::ring::Rows;
@@ -24,7 +24,7 @@ pub struct Numbered<'e, 'a> {
 
 /// Maps the hash of each id in a publish to the seq of the event with this id;
 /// `None` if there is no such event yet.
-type Ids = BTreeMap<Hash, Option<Seq>>;
+type Ids = LiteMap<Hash, Option<Seq>>;
 
 impl<S: Store> Log<S> {
     /// Assigns a seq to each event. Fails if the storage fails, or if the room
@@ -38,7 +38,10 @@ impl<S: Store> Log<S> {
         let epoch = self.epoch();
         let hash = |event: &NewEvent| event.id.as_ref().map(|id| Hash::new(epoch, from, id));
         let hashes: Vec<Option<Hash>> = events.iter().map(hash).collect();
-        let mut ids: Ids = hashes.iter().flatten().map(|hash| (*hash, None)).collect();
+        let mut ids = Ids::new();
+        for hash in hashes.iter().flatten() {
+            ids.insert(*hash, None);
+        }
         self.look_up(&mut ids, now)?;
 
         let mut numbered = Numbered { seqs: Vec::new(), fresh: Vec::new(), ids: Vec::new() };

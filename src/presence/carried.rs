@@ -12,15 +12,13 @@
 //! sends the whole list of members to every session that entered. So no
 //! client's list contains members that no longer exist.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Entry, Key, Presence};
 use crate::limits;
 use crate::protocol::User;
-use crate::session::SessionId;
+use crate::session::{SessionId, SessionSet};
 
 /// The presence in the attachment of one socket.
 #[derive(Serialize, Deserialize)]
@@ -77,7 +75,7 @@ impl Presence {
             }
             if truncated {
                 is_truncated = true;
-                presence.dirty.insert(id);
+                presence.dirty.insert(id, ());
             }
         }
         if is_truncated {
@@ -89,10 +87,10 @@ impl Presence {
 
     /// Records that the list must be sent again to every session that entered.
     fn resend_lists(&mut self) {
-        for (id, entry) in self.members.values_mut().flatten() {
+        for (id, entry) in self.members.iter_mut().flat_map(|(_, entries)| entries) {
             if let Some(here) = entry.here_mut() {
                 here.has_list = false;
-                self.dirty.insert(*id);
+                self.dirty.insert(*id, ());
             }
         }
     }
@@ -106,23 +104,23 @@ impl Presence {
                 return self.unassigned.push((user, id));
             };
             self.carried.entry(carrier).or_default().push((user, id));
-            self.dirty.insert(carrier);
+            self.dirty.insert(carrier, ());
         }
     }
 
     /// Removes and returns the sessions whose attachments must be saved again.
-    pub fn drain_dirty(&mut self) -> BTreeSet<SessionId> {
+    pub fn drain_dirty(&mut self) -> SessionSet {
         std::mem::take(&mut self.dirty)
     }
 
     /// Marks the carriers of changed entries as dirty, and removes carried
     /// entries that no longer exist.
-    pub(super) fn update_carried(&mut self, changed: &BTreeSet<SessionId>) {
+    pub(super) fn update_carried(&mut self, changed: &SessionSet) {
         let members = &self.members;
         let is_left = |(user, id): &Key| members.get(user).is_some_and(|e| e.contains_key(id));
         for (carrier, keys) in &mut self.carried {
-            if keys.iter().any(|(_, id)| changed.contains(id)) {
-                self.dirty.insert(*carrier);
+            if keys.iter().any(|(_, id)| changed.contains_key(id)) {
+                self.dirty.insert(*carrier, ());
                 keys.retain(is_left);
             }
         }

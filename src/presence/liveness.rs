@@ -24,7 +24,7 @@ impl Presence {
         let here = self.entry_here(user, id).and_then(Entry::here_mut);
         if let Some(here) = here.filter(|here| here.active_until < at) {
             here.active_until = until;
-            self.dirty.insert(id);
+            self.dirty.insert(id, ());
         }
     }
 
@@ -35,13 +35,13 @@ impl Presence {
         let active_at_least =
             now.plus(limits::LIVENESS_RESOLUTION_MS).minus(limits::PING_TIMEOUT_MS);
         let mut timed_out = Vec::new();
-        for (id, entry) in self.members.values_mut().flatten() {
+        for (id, entry) in self.members.iter_mut().flat_map(|(_, entries)| entries) {
             let Some(here) = entry.here_mut() else { continue };
             if here.ping_timeout_at() <= now {
                 timed_out.push(*id);
             } else if here.active_until < active_at_least {
                 here.active_until = active_at_least;
-                self.dirty.insert(*id);
+                self.dirty.insert(*id, ());
             }
         }
         timed_out

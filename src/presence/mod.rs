@@ -21,34 +21,33 @@ mod liveness;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::code::Refusal;
 use crate::limits;
 use crate::protocol::{self, Change, Member, User, UserEntry};
-use crate::session::SessionId;
+use crate::session::{SessionId, SessionSet};
 use crate::time::Millis;
 pub use leave_mode::LeaveMode;
 
 #[derive(Default)]
 pub struct Presence {
-    members: BTreeMap<User, Entries>,
+    members: LiteMap<User, Entries>,
     /// Approximate size in bytes of the list of members. Entries that the next
     /// change removes are included.
     bytes: usize,
     /// For each carrier, the entries that it carries. The sessions of these
     /// entries have no socket.
-    carried: BTreeMap<SessionId, Vec<Key>>,
+    carried: LiteMap<SessionId, Vec<Key>>,
     /// Entries that have no carrier yet although their sessions have no socket.
     unassigned: Vec<Key>,
     /// Sessions whose attachments must be saved again.
-    dirty: BTreeSet<SessionId>,
+    dirty: SessionSet,
 }
 
-type Entries = BTreeMap<SessionId, Entry>;
+type Entries = LiteMap<SessionId, Entry>;
 type Key = (User, SessionId);
 
 #[derive(Serialize, Deserialize)]
@@ -136,7 +135,7 @@ impl Presence {
             None => drop(entries.insert(id, fresh(PendingChange::Entered))),
         }
         self.bytes = bytes;
-        self.dirty.insert(id);
+        self.dirty.insert(id, ());
         Ok(true)
     }
 
@@ -145,7 +144,7 @@ impl Presence {
     pub fn leave(&mut self, user: &User, id: SessionId) -> bool {
         let Some(entry) = self.entry_here(user, id) else { return false };
         entry.state = State::Left;
-        self.dirty.insert(id);
+        self.dirty.insert(id, ());
         true
     }
 
@@ -176,11 +175,11 @@ impl Presence {
     /// Ends the grace periods of a user. Returns whether a grace period was
     /// ended.
     pub fn end_grace(&mut self, user: &User) -> bool {
-        let mut ended = BTreeSet::new();
+        let mut ended = LiteMap::new();
         for (id, entry) in self.members.get_mut(user).into_iter().flatten() {
             if let State::Grace { .. } = entry.state {
                 entry.state = State::Left;
-                ended.insert(*id);
+                ended.insert(*id, ());
             }
         }
         self.update_carried(&ended);
@@ -192,7 +191,7 @@ impl Presence {
     pub fn request_list(&mut self, user: &User, id: SessionId) -> bool {
         let Some(here) = self.entry_here(user, id).and_then(Entry::here_mut) else { return false };
         here.has_list = false;
-        self.dirty.insert(id);
+        self.dirty.insert(id, ());
         true
     }
 
@@ -270,13 +269,13 @@ impl Presence {
     }
 
     /// Records whether these sessions have the list of members.
-    pub fn set_has_list(&mut self, ids: &BTreeSet<SessionId>, has_list: bool) {
-        for (id, entry) in self.members.values_mut().flatten() {
+    pub fn set_has_list(&mut self, ids: &SessionSet, has_list: bool) {
+        for (id, entry) in self.members.iter_mut().flat_map(|(_, entries)| entries) {
             if let Some(here) = entry.here_mut()
-                && ids.contains(id)
+                && ids.contains_key(id)
             {
                 here.has_list = has_list;
-                self.dirty.insert(*id);
+                self.dirty.insert(*id, ());
             }
         }
     }
@@ -292,17 +291,17 @@ impl Presence {
 
     /// Applies the change that was sent.
     pub fn commit_changes(&mut self, now: Millis) {
-        let mut changed = BTreeSet::new();
-        for entries in self.members.values_mut() {
+        let mut changed = LiteMap::new();
+        for (_, entries) in &mut self.members {
             let returns = user_returns(entries, now);
             entries.retain(|id, entry| {
                 let is_leaving = entry.is_leaving(returns, now);
                 if is_leaving || entry.pending_change.is_some() {
-                    changed.insert(*id);
+                    changed.insert(*id, ());
                 }
-                entry.pending_change = None;
                 !is_leaving
             });
+            entries.iter_mut().for_each(|(_, entry)| entry.pending_change = None);
         }
         self.members.retain(|_, entries| !entries.is_empty());
         self.count_bytes();

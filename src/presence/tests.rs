@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::code::Code;
+use crate::session::session_set;
 
 /// Presence and the open sockets of a room.
 struct Sockets {
@@ -39,8 +42,8 @@ impl Sockets {
     fn commit(&mut self) -> String {
         let change = self.change();
         self.presence.commit_changes(self.now);
-        let awaiting_list = self.presence.awaiting_list().into_iter().collect();
-        self.presence.set_has_list(&awaiting_list, true);
+        let awaiting_list = self.presence.awaiting_list();
+        self.presence.set_has_list(&session_set(&awaiting_list), true);
         change
     }
 
@@ -61,7 +64,7 @@ impl Sockets {
 
     /// Returns the presence that is restored after hibernation.
     fn hibernated(&mut self) -> Presence {
-        for id in self.presence.drain_dirty() {
+        for (id, ()) in self.presence.drain_dirty() {
             self.attachments.remove(&id);
             let carried =
                 self.open.get(&id).and_then(|user| self.presence.carried_by(Some(user), id));
@@ -329,7 +332,7 @@ fn session_without_the_list_awaits_it_across_hibernation() {
     room.enters(1, "0");
     room.enters(2, "0");
     room.commit();
-    room.presence.set_has_list(&[SessionId(2)].into(), false);
+    room.presence.set_has_list(&session_set(&[SessionId(2)]), false);
     assert!(room.presence.has_pending_changes(room.now));
     let restored = room.hibernated();
     assert_eq!(

@@ -8,11 +8,13 @@ mod subscription;
 
 use std::rc::Rc;
 
+use litemap::LiteMap;
+
 use super::app::App;
 use super::channel::{Access, Channel};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
-use crate::connection::{ByRoom, ConnectionEffect, ConnectionInput, Pace, Pacer};
+use crate::connection::{ConnectionEffect, ConnectionInput, Pace, Pacer};
 use crate::guard::{Admission, FrameGuard, FrameRates, frame_too_large, not_text, too_many_wait};
 use crate::limits;
 use crate::protocol::{RoomName, User};
@@ -64,7 +66,7 @@ pub struct PusherSocket {
     id: SocketId,
     /// The user who signed in.
     user: Option<User>,
-    subscriptions: ByRoom<Subscription>,
+    subscriptions: LiteMap<RoomName, Subscription>,
     effects: Vec<ConnectionEffect>,
     guard: FrameGuard,
     changes: Bucket,
@@ -94,7 +96,7 @@ impl PusherSocket {
             app,
             id,
             user: None,
-            subscriptions: ByRoom::default(),
+            subscriptions: LiteMap::new(),
             effects: Vec::new(),
             guard: FrameGuard::default(),
             changes: Bucket::full(CHANGES, now),
@@ -215,7 +217,7 @@ impl PusherSocket {
 
     fn end_with(&mut self, close_reason: CloseReason) {
         self.is_over = true;
-        self.subscriptions = ByRoom::default();
+        self.subscriptions = LiteMap::new();
         self.effects.push(ConnectionEffect::End(close_reason));
     }
 

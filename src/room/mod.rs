@@ -21,8 +21,9 @@ mod transfer;
 mod webhooks;
 mod window;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+use litemap::LiteMap;
 
 use crate::auth::Identity;
 use crate::code::{Code, Refusal};
@@ -33,7 +34,7 @@ use crate::protocol::{NewEvent, RoomName, Seq, Start, User};
 use crate::publish_hook::PublishHook;
 use crate::rate::Rate;
 use crate::route::Request;
-use crate::session::{Joined, Session, SessionId, Transport};
+use crate::session::{Joined, Session, SessionId, SessionSet, Transport};
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
@@ -207,12 +208,12 @@ pub struct Room<S> {
     /// The sessions of the room. Each session is boxed, so that this map can
     /// share its compiled code with other maps whose values have the same
     /// shape.
-    sessions: BTreeMap<SessionId, Box<Session>>,
+    sessions: LiteMap<SessionId, Box<Session>>,
     /// Whether the sessions of the open sockets are restored. The first input
     /// that needs the sessions restores them.
     sessions_restored: bool,
     /// Number of sessions of each user, and of anonymous sessions (`None`).
-    sessions_by_user: BTreeMap<Option<User>, usize>,
+    sessions_by_user: LiteMap<Option<User>, usize>,
     broadcaster: Broadcaster,
     replayer: Replayer,
     /// The flush window, which limits the sending of signals and members.
@@ -224,7 +225,7 @@ pub struct Room<S> {
     members_changed: bool,
     /// Sessions that don't read their frames. Each of these sessions is sent
     /// the whole list of members when it reads again.
-    unread: BTreeSet<SessionId>,
+    unread: SessionSet,
     /// Sessions that the current input disconnected.
     disconnected: Vec<(Option<User>, SessionId, LeaveMode)>,
     publishers: UserBuckets,
@@ -265,16 +266,16 @@ impl<S: Store> Room<S> {
             settings,
             log,
             publish_hook: None,
-            sessions: BTreeMap::new(),
+            sessions: LiteMap::new(),
             sessions_restored: false,
-            sessions_by_user: BTreeMap::new(),
+            sessions_by_user: LiteMap::new(),
             broadcaster,
             replayer: Replayer::default(),
             window: Window::default(),
             signals: Signals::default(),
             presence: Presence::default(),
             members_changed: false,
-            unread: BTreeSet::new(),
+            unread: LiteMap::new(),
             disconnected: Vec::new(),
             publishers: UserBuckets::default(),
             readers: UserBuckets::default(),

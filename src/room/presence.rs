@@ -10,10 +10,9 @@
 //! A session that doesn't read its frames receives no changes. When the session
 //! reads again, it receives the whole list of members.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::rc::Rc;
 
+use litemap::LiteMap;
 use serde_json::value::RawValue;
 
 use super::{Effect, IfUnread, Room, check_limit};
@@ -22,7 +21,7 @@ use crate::guard::ping_timeout;
 use crate::limits;
 use crate::presence::{LeaveMode, Presence};
 use crate::protocol::{self, Right, ServerFrame, User};
-use crate::session::{Session, SessionId};
+use crate::session::{Session, SessionId, session_set};
 use crate::store::Store;
 use crate::time::Millis;
 
@@ -107,7 +106,7 @@ impl<S: Store> Room<S> {
     /// receive no changes, because the later list will include these changes.
     fn list_members(&mut self, now: Millis) {
         let mut awaiting_list = self.presence.awaiting_list();
-        awaiting_list.retain(|id| !self.unread.contains(id));
+        awaiting_list.retain(|id| !self.unread.contains_key(id));
         if awaiting_list.is_empty() {
             return;
         }
@@ -115,7 +114,7 @@ impl<S: Store> Room<S> {
         let bytes = pages.iter().map(|page| page.len()).sum();
         let later =
             awaiting_list.split_off(awaiting_list.len().min(self.window.room_for(bytes).max(1)));
-        self.presence.set_has_list(&awaiting_list.iter().copied().collect(), true);
+        self.presence.set_has_list(&session_set(&awaiting_list), true);
         self.offer_members(awaiting_list, pages);
         if !later.is_empty() {
             self.schedule_members(now);
@@ -145,7 +144,9 @@ impl<S: Store> Room<S> {
     /// the list of members, they receive no changes. The room tries to send the
     /// list again when the alarm fires, as long as the sessions ping.
     pub(super) fn await_list(&mut self, unread: Vec<SessionId>, now: Millis) {
-        self.unread.extend(unread);
+        for id in unread {
+            self.unread.insert(id, ());
+        }
         self.presence.set_has_list(&self.unread, false);
         self.arm(now.plus(limits::REPLAY_RESTART_MS), now);
     }
@@ -205,7 +206,7 @@ impl<S: Store> Room<S> {
     pub(super) fn save_presence(&mut self) {
         let sessions = &self.sessions;
         self.presence.assign_carriers(|id| next_session(sessions, id));
-        for id in self.presence.drain_dirty() {
+        for (id, ()) in self.presence.drain_dirty() {
             self.save_attachment(id);
         }
     }
@@ -270,7 +271,11 @@ impl<S: Store> Room<S> {
 /// Returns the session that follows `of` in the order of ids. After the largest
 /// id, the smallest id follows. Ids are random, so entries are distributed
 /// evenly over the carriers.
-fn next_session(sessions: &BTreeMap<SessionId, Box<Session>>, of: SessionId) -> Option<SessionId> {
-    let mut after = sessions.range((Bound::Excluded(of), Bound::Unbounded));
-    after.next().or_else(|| sessions.range(..of).next()).map(|(id, _)| *id)
+fn next_session(sessions: &LiteMap<SessionId, Box<Session>>, of: SessionId) -> Option<SessionId> {
+    let after = match sessions.find_index(&of) {
+        Ok(index) => index.saturating_add(1),
+        Err(index) => index,
+    };
+    let next = sessions.get_indexed(after).or_else(|| sessions.first());
+    next.map(|(id, _)| *id).filter(|id| *id != of)
 }

@@ -1,7 +1,7 @@
 //! Rate limits for users: one bucket for each user, one bucket for all anonymous
 //! clients together, and a limit on the number of users.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::code::Refusal;
 use crate::limits;
@@ -12,7 +12,7 @@ use crate::time::Millis;
 /// The buckets of all users for one kind of request. The key `None` is the
 /// bucket of the anonymous clients.
 #[derive(Default)]
-pub struct UserBuckets(BTreeMap<Option<User>, Bucket>);
+pub struct UserBuckets(LiteMap<Option<User>, Bucket>);
 
 impl UserBuckets {
     /// Removes one unit from the user's bucket. Fails with `rate_limited` if no
@@ -31,7 +31,7 @@ impl UserBuckets {
         if self.0.len() >= limits::USERS_COUNTED {
             // A full bucket has the same effect as no bucket, so full buckets
             // are removed.
-            self.0.retain(|_, bucket| !bucket.is_full(rate, now));
+            self.0.retain(|_, bucket| !bucket.clone().is_full(rate, now));
         }
         if self.0.len() >= limits::USERS_COUNTED && !self.0.contains_key(&user) {
             let message = format!("too many users {what} in this room at once");

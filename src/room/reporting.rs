@@ -134,7 +134,7 @@ impl<S: Store> Room<S> {
 
     /// Continues the period of the newest report in the sockets' attachments.
     pub(super) fn restore_reports(&mut self) {
-        let carried = self.sessions.values_mut().filter_map(|session| session.report.take());
+        let carried = self.sessions.iter_mut().filter_map(|(_, session)| session.report.take());
         let newest = carried.reduce(|one, other| if other.is_after(&one) { other } else { one });
         self.reporting.was_occupied = !self.sessions.is_empty();
         if let Some(newest) = newest {

@@ -11,8 +11,10 @@
 //! signals. The remaining signals wait for the next window, and the senders
 //! take turns.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
+
+use litemap::LiteMap;
 
 use super::{Effect, IfUnread, Room};
 use crate::code::Refusal;
@@ -27,7 +29,7 @@ pub(super) struct Signals {
     /// For each session, the names under which it has sent a signal in this
     /// window. Each name has its newest waiting signal, or `None` if no signal
     /// waits.
-    by_session: BTreeMap<SessionId, BTreeMap<EventName, Option<String>>>,
+    by_session: LiteMap<SessionId, LiteMap<EventName, Option<String>>>,
     /// The waiting signals, in the order in which they will be sent.
     queue: VecDeque<Waiting>,
     bytes: usize,
@@ -166,9 +168,9 @@ impl Signals {
     /// Removes the names that have no waiting signal, since the window of these
     /// names has ended.
     fn forget_sent(&mut self) {
-        self.by_session.retain(|_, names| {
+        for (_, names) in &mut self.by_session {
             names.retain(|_, waiting| waiting.is_some());
-            !names.is_empty()
-        });
+        }
+        self.by_session.retain(|_, names| !names.is_empty());
     }
 }

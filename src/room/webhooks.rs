@@ -10,7 +10,7 @@
 //! receiver knows is stored as an [`OpenItem`]. If the room finds no sockets when
 //! it is loaded, it sends the ends of all stored items.
 
-use std::collections::BTreeSet;
+use litemap::LiteMap;
 
 use super::{Effect, Room};
 use crate::limits;
@@ -30,7 +30,7 @@ pub(super) struct Webhooks {
     closed: Vec<OpenItem>,
     /// The users who are members according to the notifications. Read from the
     /// open items when the members change for the first time.
-    members: Option<BTreeSet<User>>,
+    members: Option<LiteMap<User, ()>>,
     /// The batch that is being delivered.
     in_flight: Option<Batch>,
 }
@@ -87,13 +87,17 @@ impl<S: Store> Room<S> {
             Some(known) => known,
             None => match webhooks.queue.open_items(&self.log) {
                 Ok(items) => {
+                    let mut known = LiteMap::new();
                     let members = items.into_iter().filter(|item| item.session.is_none());
-                    members.filter_map(|item| item.user).collect()
+                    for user in members.filter_map(|item| item.user) {
+                        known.insert(user, ());
+                    }
+                    known
                 }
                 Err(cause) => return drop(self.storage_failed(&cause)),
             },
         };
-        known.retain(|user| {
+        known.retain(|user, ()| {
             let is_here = self.presence.has(user);
             if !is_here {
                 webhooks.happened.push(Occurrence::Left(user.clone()));
@@ -102,7 +106,7 @@ impl<S: Store> Room<S> {
             is_here
         });
         for user in self.presence.user_names() {
-            if known.insert(user.clone()) {
+            if known.insert(user.clone(), ()).is_none() {
                 webhooks.happened.push(Occurrence::Entered(user.clone()));
                 webhooks.open(OpenItem { session: None, user: Some(user.clone()) });
             }

@@ -1,7 +1,6 @@
 //! The settings of one room pattern, as the operator writes them.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -134,8 +133,7 @@ fn known(names: &[&'static str], value: &Option<String>) -> Option<&'static str>
 /// Returns an error for each wrong setting of a pattern that can't be parsed.
 /// The parser itself names only the first value.
 fn misread(json: &RawValue, wrong: &serde_json::Error) -> Vec<String> {
-    let settings: BTreeMap<String, &RawValue> =
-        serde_json::from_str(json.get()).unwrap_or_default();
+    let settings: LiteMap<String, &RawValue> = serde_json::from_str(json.get()).unwrap_or_default();
     let errors = settings.into_iter().flat_map(|(name, value)| {
         let alone = serde_json::from_str::<Overrides>(&format!("{{{name:?}:{value}}}"));
         let misread = |wrong| vec![format!("{name}: {}", in_plain_words(&wrong))];

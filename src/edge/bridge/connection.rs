@@ -6,6 +6,7 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use js_sys::JsString;
+use litemap::LiteMap;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use worker::web_sys::Response;
@@ -22,7 +23,7 @@ use super::waiting::Waiting;
 use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
-use crate::connection::{ByRoom, Connection, ConnectionEffect, ConnectionInput, RoomFrameKind};
+use crate::connection::{Connection, ConnectionEffect, ConnectionInput, RoomFrameKind};
 use crate::limits;
 use crate::protocol::{PING, PONG, RoomName, Start};
 use crate::pusher::{self, App, PusherSocket, SocketId};
@@ -40,7 +41,7 @@ struct Bridge {
     /// Forwards the frames of rooms that need no change.
     relay: Option<Relay>,
     transport: Transport,
-    room_sockets: RefCell<ByRoom<WorkerSocket>>,
+    room_sockets: RefCell<LiteMap<RoomName, WorkerSocket>>,
     /// The connection's entry in the list of sockets that wait.
     waiting: Waiting,
     timer: RefCell<Option<Timer>>,

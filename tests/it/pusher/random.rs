@@ -15,13 +15,14 @@ use crate::test_rng::TestRng;
 
 const CHANNELS: [&str; 5] = ["a", "private-a", "presence-a", "cache-a", "presence-cache-a"];
 /// Clients by name, with their users. Two clients have the same user.
-const CLIENTS: [(&str, &str); 4] = [("ann1", "ann"), ("ann2", "ann"), ("ben", "ben"), ("cat", "cat")];
+const CLIENTS: [(&str, &str); 4] =
+    [("ann1", "ann"), ("ann2", "ann"), ("ben", "ben"), ("cat", "cat")];
 /// The rooms end the sessions of lost sockets within this time.
 const SETTLED_MS: u64 = 120_000;
 const STEP_MS: u64 = 5_000;
 
-/// What the backend triggered on a channel: the socket that does not receive the
-/// event, or `None`. The event's data is its index.
+/// The events that the backend triggered on a channel. Each has the socket that
+/// does not receive it, or `None`. Its data is its index.
 type Log = Vec<Option<String>>;
 
 /// A client with an open socket.
@@ -134,7 +135,8 @@ impl Run {
     }
 
     fn signal(&mut self, name: &'static str, channel: &'static str) {
-        let is_live = self.clients[name].subscriptions.get(channel).is_some_and(|s| s.next.is_some());
+        let is_live =
+            self.clients[name].subscriptions.get(channel).is_some_and(|s| s.next.is_some());
         if is_live && channel.starts_with("pr") {
             self.signals += 1;
             self.send(name, "client-n", channel, json!(self.signals));
@@ -228,7 +230,9 @@ impl Run {
             }
             for (name, client) in &self.clients {
                 let Some(subscription) = client.subscriptions.get(channel) else { continue };
-                let end = subscription.next.map(|next| next_of(&self.logs[channel], next, &client.socket_id));
+                let end = subscription
+                    .next
+                    .map(|next| next_of(&self.logs[channel], next, &client.socket_id));
                 assert_eq!(end, Some(self.logs[channel].len()), "{name} on {channel}: {self}");
                 if channel.starts_with("presence-") {
                     assert_eq!(subscription.users, users, "{name} on {channel}: {self}");
@@ -280,7 +284,8 @@ impl Subscription {
 
 /// Returns the index of the next event from `index` on that the socket receives.
 fn next_of(log: &Log, index: usize, socket_id: &str) -> usize {
-    let receives = |at: &usize| log.get(*at).is_none_or(|excluded| excluded.as_deref() != Some(socket_id));
+    let receives =
+        |at: &usize| log.get(*at).is_none_or(|excluded| excluded.as_deref() != Some(socket_id));
     (index..).find(receives).unwrap()
 }
 
