@@ -234,6 +234,11 @@ pub fn ping_timeout() -> Refusal {
     Refusal::new(Code::PingTimeout, "no frame and no ping arrived for two ping periods")
 }
 
+/// Returns the reason for closing a client that has too much unread.
+pub fn does_not_read() -> Refusal {
+    Refusal::new(Code::Restarting, "the client does not read what it is sent; connect again")
+}
+
 /// A bucket for frames and a bucket for bytes.
 #[derive(Debug)]
 struct Meter {

@@ -22,8 +22,8 @@ use crate::auth::{Claims, Identity, PublicRooms};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 use crate::guard::{
-    Admission, FrameGuard, FrameRates, frame_too_large, no_subscription_in_time, no_token_in_time,
-    no_token_yet, not_text, ping_timeout, token_expired, too_many_wait,
+    Admission, FrameGuard, FrameRates, does_not_read, frame_too_large, no_subscription_in_time,
+    no_token_in_time, no_token_yet, not_text, ping_timeout, token_expired, too_many_wait,
 };
 use crate::limits;
 use crate::protocol::{
@@ -31,7 +31,7 @@ use crate::protocol::{
 };
 use crate::rate::{Bucket, Rate};
 use crate::time::Millis;
-pub use reader::{Pace, Pacer, RoomFrameKind};
+pub use reader::{Pace, Pacer, RoomFrameKind, UNREAD_BEFORE_ANSWER, UNREAD_BEFORE_SUBSCRIBE};
 use rooms::Subscription;
 use token::ClientState;
 
@@ -58,9 +58,8 @@ pub enum ConnectionInput<'a> {
     Ended { room: RoomName, close_reason: CloseReason },
     /// The platform does not allow this connection to open further sockets.
     Exhausted,
-    /// The time that [`Connection::deadline`] returned is reached. `unread` is
-    /// the number of unsent bytes on the client's socket.
-    Tick { unread: u64 },
+    /// The time that [`Connection::deadline`] returned is reached.
+    Tick,
 }
 
 /// An action that the edge must perform.
@@ -105,6 +104,8 @@ pub struct Connection {
     changes: Bucket,
     active_at: Millis,
     pings_forwarded_at: Option<Millis>,
+    /// Bytes that were unread on the client's socket at the last input.
+    unread: u64,
     effects: Vec<ConnectionEffect>,
 }
 
@@ -135,6 +136,7 @@ impl Connection {
             changes: Bucket::full(CHANGES, now),
             active_at: now,
             pings_forwarded_at: None,
+            unread: 0,
             effects: Vec::new(),
         };
         match claims {
@@ -146,9 +148,15 @@ impl Connection {
         (connection, effects)
     }
 
-    /// Handles one input. The edge must perform the effects in the order of the
-    /// list.
-    pub fn handle(&mut self, input: ConnectionInput, now: Millis) -> Vec<ConnectionEffect> {
+    /// Handles one input. `unread` is the number of unsent bytes on the client's
+    /// socket. The edge must perform the effects in the order of the list.
+    pub fn handle(
+        &mut self,
+        input: ConnectionInput,
+        unread: u64,
+        now: Millis,
+    ) -> Vec<ConnectionEffect> {
+        self.unread = unread;
         match input {
             ConnectionInput::Text(text) => self.text(text, now),
             ConnectionInput::Binary => {
@@ -170,7 +178,7 @@ impl Connection {
                 Code::Restarting,
                 "this connection may open no more rooms; connect again",
             )),
-            ConnectionInput::Tick { unread } => self.tick(unread, now),
+            ConnectionInput::Tick => self.tick(unread, now),
         }
         std::mem::take(&mut self.effects)
     }
@@ -306,7 +314,9 @@ impl Connection {
     /// pings to the rooms on its own. If it did, the client's sessions would
     /// stay in the rooms after the client is gone.
     fn ping(&mut self, now: Millis) {
-        self.send(PONG.to_owned());
+        if self.unread <= UNREAD_BEFORE_ANSWER {
+            self.send(PONG.to_owned());
+        }
         let is_due = |at: Millis| now.since(at) >= limits::PINGS_FORWARDED_EVERY_MS;
         if self.pings_forwarded_at.is_none_or(is_due) && !self.subscriptions.is_empty() {
             self.pings_forwarded_at = Some(now);
@@ -344,12 +354,14 @@ impl Connection {
         }
     }
 
-    /// Sends the client an error about its frame.
+    /// Sends the client an error about its frame. A client that does not read is
+    /// closed instead.
     fn refuse(&mut self, about: &About, refusal: &Refusal) {
         match self.client {
             ClientState::Unauthenticated { .. } => return self.end_with(&no_token_yet()),
-            ClientState::Anonymous { .. } | ClientState::Authenticated(_) => {}
             ClientState::Closed => return,
+            _ if self.unread > UNREAD_BEFORE_ANSWER => return self.end_with(&does_not_read()),
+            ClientState::Anonymous { .. } | ClientState::Authenticated(_) => {}
         }
         self.send(ConnectionNotice::error(about, refusal));
         let is_late = self.ended.iter().any(|ended| about.room.as_deref() == Some(ended.as_str()));

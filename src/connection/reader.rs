@@ -9,13 +9,18 @@
 //! A paused room still sends frames other than events. If the unread bytes
 //! exceed one window, signals are dropped. Changes of members are also dropped,
 //! because the whole list of members replaces these changes later. An answer
-//! can't be dropped. If an answer arrives when the unread bytes exceed two
-//! windows, the connection is closed.
+//! can't be dropped, neither a room's nor the connection's own. If an answer must
+//! be sent when the unread bytes exceed two windows, the connection is closed.
+//! Only a ping is not answered then.
+//!
+//! Each new subscription may send a window, so a client could subscribe again
+//! and again. If it does so when the windows of all its rooms are unread, the
+//! connection is closed.
 //!
 //! The runtime counts the bytes that are unread on the client's socket.
 
 use super::{Connection, ConnectionEffect};
-use crate::code::{Code, Refusal};
+use crate::guard::does_not_read;
 use crate::limits;
 use crate::protocol::RoomName;
 use crate::time::Millis;
@@ -97,6 +102,14 @@ impl Pacer {
     }
 }
 
+/// Unread bytes above which a client can't be sent an answer.
+pub const UNREAD_BEFORE_ANSWER: u64 = 2 * limits::CONNECTION_WINDOW_BYTES;
+
+/// Unread bytes above which a client can't subscribe. All rooms of a connection
+/// together may have this many bytes in flight.
+pub const UNREAD_BEFORE_SUBSCRIBE: u64 =
+    limits::ROOMS_ON_A_CONNECTION as u64 * limits::BRIDGE_WINDOW_BYTES;
+
 impl Connection {
     /// Decides whether a room's frame is forwarded to the client, and returns
     /// the decision with the effects. `unread` is the number of unsent bytes on
@@ -117,11 +130,8 @@ impl Connection {
                 }
                 !is_full
             }
-            RoomFrameKind::Answer if unread > 2 * limits::CONNECTION_WINDOW_BYTES => {
-                self.end_with(&Refusal::new(
-                    Code::Restarting,
-                    "the client does not read what it is sent; connect again",
-                ));
+            RoomFrameKind::Answer if unread > UNREAD_BEFORE_ANSWER => {
+                self.end_with(&does_not_read());
                 false
             }
             RoomFrameKind::Answer | RoomFrameKind::Other => true,

@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 
 use super::token::ClientState;
-use super::{Connection, ConnectionEffect, too_many_waiting};
+use super::{Connection, ConnectionEffect, UNREAD_BEFORE_SUBSCRIBE, too_many_waiting};
 use crate::auth::{Claims, Identity};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
+use crate::guard::does_not_read;
 use crate::limits;
 use crate::protocol::{ConnectionFrame, ConnectionNotice, Right, RoomCommand, RoomName, Start};
 use crate::time::Millis;
@@ -84,6 +85,9 @@ impl Connection {
     }
 
     fn subscribe(&mut self, room: RoomName, start: Start) -> Result<(), Refusal> {
+        if self.unread > UNREAD_BEFORE_SUBSCRIBE {
+            return Err(does_not_read());
+        }
         if self.subscriptions.len() >= limits::ROOMS_ON_A_CONNECTION {
             let most = limits::ROOMS_ON_A_CONNECTION;
             return Err(Refusal::bad_request(format!(

@@ -14,8 +14,12 @@ use super::app::App;
 use super::channel::{Access, Channel};
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
-use crate::connection::{ConnectionEffect, ConnectionInput, Pace, Pacer};
-use crate::guard::{Admission, FrameGuard, FrameRates, frame_too_large, not_text, too_many_wait};
+use crate::connection::{
+    ConnectionEffect, ConnectionInput, Pace, Pacer, UNREAD_BEFORE_ANSWER, UNREAD_BEFORE_SUBSCRIBE,
+};
+use crate::guard::{
+    Admission, FrameGuard, FrameRates, does_not_read, frame_too_large, not_text, too_many_wait,
+};
 use crate::limits;
 use crate::protocol::{RoomName, User};
 use crate::rate::{Bucket, Rate};
@@ -75,6 +79,8 @@ pub struct PusherSocket {
     /// Time at which the server sent a ping that is not answered yet.
     pinged_at: Option<Millis>,
     pings_forwarded_at: Option<Millis>,
+    /// Bytes that were unread on the client's socket at the last input.
+    unread: u64,
     is_over: bool,
 }
 
@@ -104,14 +110,21 @@ impl PusherSocket {
             active_at: now,
             pinged_at: None,
             pings_forwarded_at: None,
+            unread: 0,
             is_over: false,
         };
         (socket, vec![ConnectionEffect::Send(established)])
     }
 
-    /// Handles one input. The edge must perform the effects in the order of the
-    /// list.
-    pub fn handle(&mut self, input: ConnectionInput, now: Millis) -> Vec<ConnectionEffect> {
+    /// Handles one input. `unread` is the number of unsent bytes on the client's
+    /// socket. The edge must perform the effects in the order of the list.
+    pub fn handle(
+        &mut self,
+        input: ConnectionInput,
+        unread: u64,
+        now: Millis,
+    ) -> Vec<ConnectionEffect> {
+        self.unread = unread;
         match input {
             _ if self.is_over => {}
             ConnectionInput::Text(text) => self.text(text, now),
@@ -129,7 +142,7 @@ impl PusherSocket {
             ConnectionInput::Exhausted => {
                 self.end(close::RECONNECT, "connect again".to_owned());
             }
-            ConnectionInput::Tick { unread } => self.tick(unread, now),
+            ConnectionInput::Tick => self.tick(unread, now),
             ConnectionInput::TooManyWaiting => {
                 if self.is_waiting() {
                     self.close_for(&too_many_wait());
@@ -150,6 +163,7 @@ impl PusherSocket {
         unread: u64,
         now: Millis,
     ) -> Vec<ConnectionEffect> {
+        self.unread = unread;
         if !self.is_over {
             self.room_frame(room, frame, unread > limits::CONNECTION_WINDOW_BYTES, now);
             self.pace(unread, now);
@@ -257,11 +271,11 @@ impl PusherSocket {
 
     fn perform(&mut self, frame: ClientFrame, now: Millis) -> Result<(), FrameError> {
         match frame {
-            ClientFrame::Ping => {
+            ClientFrame::Ping if self.unread <= UNREAD_BEFORE_ANSWER => {
                 self.send(frame::frame("pusher:pong", "{}"));
                 Ok(())
             }
-            ClientFrame::Pong => Ok(()),
+            ClientFrame::Ping | ClientFrame::Pong => Ok(()),
             ClientFrame::Subscribe(subscribe) => {
                 self.check_rate(now)?;
                 self.subscribe(&subscribe).map_err(|error| match error {
@@ -287,7 +301,12 @@ impl PusherSocket {
         }
     }
 
+    /// Fails if the client sends too many such frames, or does not read what
+    /// they start.
     fn check_rate(&mut self, now: Millis) -> Result<(), Refusal> {
+        if self.unread > UNREAD_BEFORE_SUBSCRIBE {
+            return Err(does_not_read());
+        }
         self.changes.try_acquire(CHANGES, now).map_err(|retry_after_ms| {
             let message = format!(
                 "a socket may subscribe, unsubscribe and sign in at most {} times a second",
@@ -346,6 +365,9 @@ impl PusherSocket {
     fn respond(&mut self, result: Result<(), FrameError>) {
         let code = match result {
             Ok(()) => return self.guard.accept(),
+            Err(_) if self.unread > UNREAD_BEFORE_ANSWER => {
+                return self.close_for(&does_not_read());
+            }
             Err(FrameError::Error(code, refusal)) => {
                 self.send(frame::error(code, &refusal.message));
                 refusal.code

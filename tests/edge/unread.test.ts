@@ -1,7 +1,8 @@
 /**
- * Tests signals to a reader that stalls. Flow control does not count signals, so the room and the
- * worker query how many bytes the runtime has not yet written to a socket. The simulator counts
- * unwritten bytes itself. These tests show that the real runtime reports their number.
+ * Tests what a reader that stalls is sent although flow control does not count it: signals, and the
+ * answers of the worker. So the room and the worker query how many bytes the runtime has not yet
+ * written to a socket. The simulator counts unwritten bytes itself. These tests show that the real
+ * runtime reports their number.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -12,12 +13,20 @@ import { Socket } from "./client.ts";
 import { claims, sign } from "./jwt.ts";
 import { Room } from "./room.ts";
 import { SECRET } from "./runtime.ts";
+import { registerSecret } from "./secrets.ts";
 import { TEXT, UPGRADE, frame, request } from "./wire.ts";
 
 const RATES = { "*": { frames_per_second: 100_000, frames_burst: 100_000 } };
 const NAMES = 16;
 const SIGNAL_BYTES = 16_000;
 const SENT_BYTES = 15e6;
+const EVENT_BYTES = 250_000;
+/** Number of subscriptions of a client that subscribes again and again. */
+const SUBSCRIPTIONS = 400;
+/** A client may subscribe and unsubscribe 50 times a second. */
+const CHANGE_EVERY_MS = 22;
+/** The windows of 100 rooms. */
+const MAX_SUBSCRIBED_BYTES = 26.3e6;
 /**
  * Maximum number of buffered bytes: the limit of the room and of the worker, plus the buffers of the
  * runtime and the kernel.
@@ -46,6 +55,53 @@ test("signals to a stalled connection for many rooms are bounded too", async (t)
   await assertReadsAgain(carol, alice);
 });
 
+const APPS = JSON.stringify([
+  {
+    id: "1",
+    key: "key",
+    secret: registerSecret("the app secret of the tests, of more than 32 bytes"),
+  },
+]);
+
+for (const { client, path, subscribe, unsubscribe, code } of [
+  {
+    client: "a connection for many rooms",
+    path: "/events",
+    subscribe: (room: string) => ({ type: "subscribe", room, last: 1 }),
+    unsubscribe: (room: string) => ({ type: "unsubscribe", room }),
+    code: 1012,
+  },
+  {
+    client: "a Pusher client",
+    path: "/app/key?protocol=7",
+    subscribe: (channel: string) => ({ event: "pusher:subscribe", data: { channel } }),
+    unsubscribe: (channel: string) => ({ event: "pusher:unsubscribe", data: { channel } }),
+    code: 4100,
+  },
+])
+  test(`${client} that subscribes again and again without reading is closed`, async (t) => {
+    const vars = { JWT_SECRET: SECRET, PUSHER_APPS: APPS };
+    const room = await Room.of(t, { vars, settings: { "*": { reads_per_second: 10_000 } } });
+    const large = new Room(room.runtime, "cache-large");
+    await large.publish({ name: "n", data: "x".repeat(EVENT_BYTES) });
+    const carol = await joinAndStall(room, path, JSON.stringify(subscribe("r")));
+    t.after(() => carol.destroy());
+    let last: Buffer = Buffer.alloc(0);
+    carol.on("data", (chunk: Buffer) => (last = chunk));
+    let sessions = 1;
+    for (let times = 0; sessions > 0 && times < SUBSCRIPTIONS; times++) {
+      for (const sent of [subscribe("cache-large"), unsubscribe("cache-large")]) {
+        carol.write(frame(TEXT, JSON.stringify(sent)));
+        await sleep(CHANGE_EVERY_MS);
+      }
+      ({ sessions } = await room.stats());
+    }
+    assert.equal(sessions, 0, "the socket is still open");
+    await assertBounded(carol, MAX_SUBSCRIBED_BYTES + MAX_BYTES);
+    const codeBytes = Buffer.from([code >> 8, code & 255]);
+    assert(last.includes(codeBytes), `no close with ${code}: ${last.subarray(-100)}`);
+  });
+
 /** Sends more signals than a stalled reader may have unread. Returns one of the senders. */
 async function sendSignals(room: Room): Promise<Socket> {
   const alice = await Socket.open(`${room.url}/events`, { token: token("alice") });
@@ -73,10 +129,10 @@ async function sendSignals(room: Room): Promise<Socket> {
   return alice;
 }
 
-async function assertBounded(carol: TcpSocket): Promise<void> {
+async function assertBounded(carol: TcpSocket, maxBytes = MAX_BYTES): Promise<void> {
   carol.resume();
   for (let before = -1; before !== carol.bytesRead; await sleep(500)) before = carol.bytesRead;
-  assert(carol.bytesRead < MAX_BYTES, `${carol.bytesRead} bytes were buffered`);
+  assert(carol.bytesRead < maxBytes, `${carol.bytesRead} bytes were buffered`);
 }
 
 async function assertReadsAgain(carol: TcpSocket, alice: Socket): Promise<void> {

@@ -39,7 +39,12 @@ impl Harness {
     }
 
     fn handle(&mut self, input: ConnectionInput) -> Vec<ConnectionEffect> {
-        self.socket.handle(input, self.now)
+        self.handle_unread(input, 0)
+    }
+
+    /// Handles an input while `unread` bytes wait for the client.
+    fn handle_unread(&mut self, input: ConnectionInput, unread: u64) -> Vec<ConnectionEffect> {
+        self.socket.handle(input, unread, self.now)
     }
 
     fn send(&mut self, frame: &Value) -> Vec<ConnectionEffect> {

@@ -166,7 +166,7 @@ impl ScenarioRunner {
         self.sims.values_mut().for_each(|sim| sim.advance(ms));
         self.forward_to_bridges();
         for actor in self.bridges.keys().cloned().collect::<Vec<_>>() {
-            self.handle_on_bridge(&actor, ConnectionInput::Tick { unread: 0 });
+            self.handle_on_bridge(&actor, ConnectionInput::Tick);
         }
         self.tick_pending();
     }

@@ -55,10 +55,15 @@ enum Rules {
 }
 
 impl Rules {
-    fn handle(&mut self, input: ConnectionInput, now: Millis) -> Vec<ConnectionEffect> {
+    fn handle(
+        &mut self,
+        input: ConnectionInput,
+        unread: u64,
+        now: Millis,
+    ) -> Vec<ConnectionEffect> {
         match self {
-            Self::Connection(rules) => rules.handle(input, now),
-            Self::Pusher(rules) => rules.handle(input, now),
+            Self::Connection(rules) => rules.handle(input, unread, now),
+            Self::Pusher(rules) => rules.handle(input, unread, now),
         }
     }
 
@@ -216,7 +221,7 @@ impl Bridge {
     }
 
     fn handle(self: &Rc<Self>, input: ConnectionInput) {
-        let effects = self.rules.borrow_mut().handle(input, now());
+        let effects = self.rules.borrow_mut().handle(input, self.unread(), now());
         self.perform(effects);
     }
 
@@ -358,11 +363,10 @@ fn fire(bridge: &Weak<Bridge>) {
     if let Some(bridge) = bridge.upgrade() {
         bridge.timer.replace(None);
         let must_close = bridge.waiting.must_close();
-        let unread = bridge.unread();
         bridge.handle(if must_close {
             ConnectionInput::TooManyWaiting
         } else {
-            ConnectionInput::Tick { unread }
+            ConnectionInput::Tick
         });
     }
 }

@@ -5,7 +5,8 @@ use super::members::Change;
 use super::subscription::{Stage, Subscription};
 use super::{FrameError, PusherSocket, close};
 use crate::code::Refusal;
-use crate::connection::ConnectionEffect;
+use crate::connection::{ConnectionEffect, UNREAD_BEFORE_ANSWER};
+use crate::guard::does_not_read;
 use crate::limits;
 use crate::protocol::json::Object;
 use crate::protocol::{RoomFrame, RoomName, Seq};
@@ -47,6 +48,9 @@ impl PusherSocket {
     /// Handles an error of a room: about the entry into a presence channel, or
     /// about a client event.
     fn room_refused(&mut self, room: &RoomName, refusal: &Refusal) {
+        if self.unread > UNREAD_BEFORE_ANSWER {
+            return self.close_for(&does_not_read());
+        }
         let Some(subscription) = self.subscriptions.get_mut(room) else { return };
         if subscription.is_live() {
             let FrameError::Error(code, refusal) = FrameError::from(refusal.clone()) else {

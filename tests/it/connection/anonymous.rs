@@ -12,7 +12,7 @@ fn anonymous() -> Harness {
 }
 
 fn tick(harness: &mut Harness) -> Vec<ConnectionEffect> {
-    harness.handle(ConnectionInput::Tick { unread: 0 })
+    harness.handle(ConnectionInput::Tick)
 }
 
 #[test]

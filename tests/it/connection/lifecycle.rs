@@ -28,7 +28,7 @@ fn connection_that_sends_nothing_for_two_ping_periods_is_closed() {
     harness.join("r");
     for _ in 0..5 {
         harness.advance(2 * limits::PING_MS - 1);
-        assert_eq!(harness.handle(ConnectionInput::Tick { unread: 0 }), []);
+        assert_eq!(harness.handle(ConnectionInput::Tick), []);
         harness.handle(ConnectionInput::Text(PING));
     }
     // Frames from the rooms don't count as frames from the client.
@@ -37,7 +37,7 @@ fn connection_that_sends_nothing_for_two_ping_periods_is_closed() {
     harness.room_opened("s");
     harness.advance(limits::PING_MS);
     assert_eq!(harness.connection.deadline(), Some(harness.now));
-    assert_eq!(close_code(&harness.handle(ConnectionInput::Tick { unread: 0 })), 4408);
+    assert_eq!(close_code(&harness.handle(ConnectionInput::Tick)), 4408);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn ended_connection_ignores_every_input() {
         ConnectionInput::Opened { room: room("s") },
         ConnectionInput::Ended { room: room("r"), close_reason: CloseReason::Lost },
         ConnectionInput::Exhausted,
-        ConnectionInput::Tick { unread: 0 },
+        ConnectionInput::Tick,
     ] {
         let named = format!("{input:?}");
         assert_eq!(harness.handle(input), [], "{named}");

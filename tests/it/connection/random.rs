@@ -83,7 +83,7 @@ impl Run {
             6 => self.harness.send(&json!({ "type": "unsubscribe", "room": name })),
             7 => self.harness.handle(ConnectionInput::Text(r#"{"type":"ping"}"#)),
             8 if self.rng.one_in(4) => self.harness.send(&json!({ "type": "auth", "token": "t" })),
-            8 => self.harness.handle(ConnectionInput::Tick { unread: 0 }),
+            8 => self.harness.handle(ConnectionInput::Tick),
             9 => self.verdict(),
             _ => self.step_socket(name),
         };

@@ -5,6 +5,8 @@ use roomcast::connection::RoomFrameKind;
 use super::*;
 
 const WINDOW: u64 = limits::CONNECTION_WINDOW_BYTES;
+/// Bytes that all rooms of a connection may have in flight.
+const MOST: u64 = limits::ROOMS_ON_A_CONNECTION as u64 * limits::BRIDGE_WINDOW_BYTES;
 
 fn pause(name: &str, paused: bool) -> ConnectionEffect {
     ConnectionEffect::Pause { room: room(name), paused }
@@ -65,11 +67,11 @@ fn rooms_are_paused_while_client_has_window_unread() {
     let again = harness.now.plus(limits::UNREAD_CHECK_MS);
     assert_eq!(harness.connection.deadline(), Some(again));
     harness.now = again;
-    assert_eq!(harness.handle(ConnectionInput::Tick { unread: WINDOW / 2 + 1 }), []);
+    assert_eq!(harness.handle_unread(ConnectionInput::Tick, WINDOW / 2 + 1), []);
     assert_eq!(harness.connection.deadline(), Some(again.plus(limits::UNREAD_CHECK_MS)));
     harness.advance(limits::UNREAD_CHECK_MS);
     let resumed = [pause("a", false), pause("b", false), pause("c", false)];
-    assert_eq!(harness.handle(ConnectionInput::Tick { unread: WINDOW / 2 }), resumed);
+    assert_eq!(harness.handle_unread(ConnectionInput::Tick, WINDOW / 2), resumed);
     assert!(
         harness.connection.deadline() > Some(harness.now.plus(1_000)),
         "no further check is scheduled"
@@ -86,7 +88,7 @@ fn client_that_stops_reading_gets_no_signals_and_later_the_list() {
     }
     harness.advance(limits::UNREAD_CHECK_MS);
     let list = forward("r", &json!({ "type": "members" }));
-    assert_eq!(harness.handle(ConnectionInput::Tick { unread: 0 }), [pause("r", false), list]);
+    assert_eq!(harness.handle(ConnectionInput::Tick), [pause("r", false), list]);
     assert_eq!(harness.forward("r", RoomFrameKind::MembersChanged, 0), (true, vec![]));
 }
 
@@ -98,6 +100,52 @@ fn unread_answers_close_connection_and_unread_events_do_not() {
     assert_eq!(harness.forward("r", RoomFrameKind::Answer, 2 * WINDOW), (true, vec![]));
     let (is_forwarded, effects) = harness.forward("r", RoomFrameKind::Answer, 2 * WINDOW + 1);
     assert_eq!((is_forwarded, close_code(&effects)), (false, 1012));
+}
+
+/// Otherwise a client could fill the worker's memory with answers.
+#[test]
+fn client_that_does_not_read_is_not_answered() {
+    let (full, over) = (2 * WINDOW, 2 * WINDOW + 1);
+    let (all_windows, more) = (MOST, MOST + 1);
+    let ping = json!({ "type": "ping" }).to_string();
+    let subscribe = json!({ "type": "subscribe", "room": "b" }).to_string();
+    let joined = json!({ "type": "subscribe", "room": "a" }).to_string();
+    let is_answered = |text: &str, unread: u64| {
+        let mut harness = Harness::authenticated();
+        harness.join("a");
+        let effects = harness.handle_unread(ConnectionInput::Text(text), unread);
+        let answered = effects.iter().any(|effect| {
+            matches!(effect, ConnectionEffect::Send(_) | ConnectionEffect::Open { .. })
+        });
+        let ended = effects.iter().any(|effect| matches!(effect, ConnectionEffect::End(_)));
+        (answered, ended.then(|| close_code(&effects)))
+    };
+    for text in [&ping, &joined, "invalid"] {
+        assert_eq!(is_answered(text, full), (true, None), "{text}");
+    }
+    assert_eq!(is_answered(&ping, over), (false, None), "other frames show that the server lives");
+    for text in [&joined, "invalid"] {
+        assert_eq!(is_answered(text, over), (false, Some(1012)), "{text}");
+    }
+    assert_eq!(is_answered(&subscribe, all_windows), (true, None));
+    assert_eq!(is_answered(&subscribe, more), (false, Some(1012)));
+    let signal = json!({ "type": "signal", "room": "a", "name": "n", "data": 1 });
+    let mut harness = Harness::authenticated();
+    harness.join("a");
+    let effects = harness.handle_unread(ConnectionInput::Text(&signal.to_string()), over);
+    assert_eq!(effects, [forward("a", &signal)], "the room answers");
+}
+
+#[test]
+fn subscription_that_waited_does_not_begin_while_client_has_too_much_unread() {
+    let mut harness = Harness::authenticated();
+    harness.join("a");
+    harness.send(&json!({ "type": "unsubscribe", "room": "a" }));
+    assert_eq!(harness.subscribe("a"), []);
+    let close_reason = CloseReason::Closed { code: 1_000, reason: String::new() };
+    let ended = ConnectionInput::Ended { room: room("a"), close_reason };
+    let effects = harness.handle_unread(ended, MOST + 1);
+    assert_eq!(close_code(&effects), 1012);
 }
 
 #[test]

@@ -35,9 +35,9 @@ fn unauthenticated_connection_is_closed_on_other_frames_or_timeout() {
     assert_eq!(close_code(&Harness::unauthenticated().handle(ConnectionInput::Binary)), 4001);
     let mut harness = Harness::unauthenticated();
     harness.advance(limits::FIRST_FRAME_MS - 1);
-    assert_eq!(harness.handle(ConnectionInput::Tick { unread: 0 }), []);
+    assert_eq!(harness.handle(ConnectionInput::Tick), []);
     harness.advance(1);
-    assert_eq!(close_code(&harness.handle(ConnectionInput::Tick { unread: 0 })), 4001);
+    assert_eq!(close_code(&harness.handle(ConnectionInput::Tick)), 4001);
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub fn run_script(script: &str) {
     let mut harness = Harness {
         connection,
         now: START,
+        unread: 0,
         sockets: BTreeMap::new(),
         is_verifying: false,
         is_closed: false,
@@ -44,6 +45,8 @@ fn claims(user: &str, pattern: &str) -> Claims {
 struct Harness {
     connection: Connection,
     now: Millis,
+    /// Bytes that the client has not read.
+    unread: u64,
     /// Sockets by room. The value is true if the socket is open.
     sockets: BTreeMap<RoomName, bool>,
     is_verifying: bool,
@@ -83,7 +86,8 @@ impl Harness {
             }
             't' => {
                 self.now = self.now.plus(rest.parse().unwrap_or(1_000).min(4_000_000));
-                self.handle(ConnectionInput::Tick { unread: rest.parse().unwrap_or(0) });
+                self.unread = rest.parse().unwrap_or(0);
+                self.handle(ConnectionInput::Tick);
             }
             'x' => self.handle(ConnectionInput::Exhausted),
             'g' => self.handle(ConnectionInput::Gone(CloseReason::of(
@@ -96,7 +100,7 @@ impl Harness {
 
     fn handle(&mut self, input: ConnectionInput) {
         if !self.is_closed {
-            let effects = self.connection.handle(input, self.now);
+            let effects = self.connection.handle(input, self.unread, self.now);
             self.perform(effects);
         }
     }

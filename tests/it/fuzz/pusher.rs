@@ -20,7 +20,8 @@ const APPS: &str =
 pub fn run_script(script: &str) {
     let app = Rc::clone(Apps::parse(APPS).unwrap().with_id("1").unwrap());
     let (socket, effects) = PusherSocket::begin(Rc::clone(&app), SocketId::new(1, 2), START);
-    let mut harness = Harness { app, socket, now: START, rooms: BTreeMap::new(), is_closed: false };
+    let mut harness =
+        Harness { app, socket, now: START, unread: 0, rooms: BTreeMap::new(), is_closed: false };
     harness.perform(effects);
     script.lines().for_each(|line| harness.run(line));
 }
@@ -29,6 +30,8 @@ struct Harness {
     app: Rc<App>,
     socket: PusherSocket,
     now: Millis,
+    /// Bytes that the client has not read.
+    unread: u64,
     /// Sockets by room. The value is true if the socket is open.
     rooms: BTreeMap<RoomName, bool>,
     is_closed: bool,
@@ -60,7 +63,8 @@ impl Harness {
             }
             ('t', ..) => {
                 self.now = self.now.plus(rest.parse().unwrap_or(1_000).min(4_000_000));
-                self.handle(ConnectionInput::Tick { unread: rest.parse().unwrap_or(0) });
+                self.unread = rest.parse().unwrap_or(0);
+                self.handle(ConnectionInput::Tick);
             }
             ('x', ..) => self.handle(ConnectionInput::Exhausted),
             ('g', ..) => self.handle(ConnectionInput::Gone(CloseReason::of(
@@ -112,7 +116,7 @@ impl Harness {
 
     fn handle(&mut self, input: ConnectionInput) {
         if !self.is_closed {
-            let effects = self.socket.handle(input, self.now);
+            let effects = self.socket.handle(input, self.unread, self.now);
             self.perform(effects);
         }
     }

@@ -100,7 +100,41 @@ fn rooms_are_paused_while_the_client_does_not_read() {
     let signal = json!({ "type": "signal", "name": "client-x", "data": 1, "from": "b" });
     assert_eq!(harness.receive("a", &signal, full), []);
     harness.now = harness.now.plus(limits::UNREAD_CHECK_MS);
-    assert_eq!(harness.handle(ConnectionInput::Tick { unread: 0 }), [pause(false)]);
+    assert_eq!(harness.handle(ConnectionInput::Tick), [pause(false)]);
+}
+
+/// Otherwise a client could fill the worker's memory with answers.
+#[test]
+fn client_that_does_not_read_is_not_answered() {
+    let full = 2 * limits::CONNECTION_WINDOW_BYTES;
+    let frame = |event: &str, channel: &str| {
+        json!({ "event": event, "data": { "channel": channel } }).to_string()
+    };
+    let answer = |text: &str, unread: u64| {
+        let mut harness = Harness::new();
+        harness.join("a");
+        let effects = harness.handle_unread(ConnectionInput::Text(text), unread);
+        (effects.is_empty(), close_code(&effects))
+    };
+    let ping = r#"{"event":"pusher:ping"}"#;
+    assert_eq!(answer(ping, full), (false, None));
+    assert_eq!(answer(ping, full + 1), (true, None), "other frames show that the server lives");
+    let refused =
+        [frame("pusher:subscribe", "private-b"), frame("client-x", "a"), "invalid".to_owned()];
+    for text in &refused {
+        assert_eq!(answer(text, full), (false, None), "{text}");
+        assert_eq!(answer(text, full + 1), (false, Some(4100)), "{text}");
+    }
+    let most = limits::ROOMS_ON_A_CONNECTION as u64 * limits::BRIDGE_WINDOW_BYTES;
+    for text in [frame("pusher:subscribe", "b"), frame("pusher:unsubscribe", "a")] {
+        assert_eq!(answer(&text, most), (false, None), "{text}");
+        assert_eq!(answer(&text, most + 1), (false, Some(4100)), "{text}");
+    }
+    let mut harness = Harness::new();
+    harness.join("a");
+    let refused = json!({ "type": "error", "room": "a", "code": "rate_limited", "message": "no" });
+    assert_eq!(close_code(&harness.receive("a", &refused, full)), None);
+    assert_eq!(close_code(&harness.receive("a", &refused, full + 1)), Some(4100));
 }
 
 #[test]

@@ -33,10 +33,11 @@ pub(super) enum Rules {
 }
 
 impl Rules {
+    /// Actors read every frame immediately.
     fn handle(&mut self, input: ConnectionInput, now: Millis) -> Vec<ConnectionEffect> {
         match self {
-            Self::Connection(rules) => rules.handle(input, now),
-            Self::Pusher(rules) => rules.handle(input, now),
+            Self::Connection(rules) => rules.handle(input, 0, now),
+            Self::Pusher(rules) => rules.handle(input, 0, now),
         }
     }
 }
