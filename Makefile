@@ -136,7 +136,7 @@ client: build console/dist/console.html
 
 package: build console/dist/console.html
 	npm run --silent build --workspace client
-	$(within) 1800 node --test --test-reporter=spec 'tests/package/*.test.ts'
+	$(within) 1800 node --test --test-concurrency=2 --test-reporter=spec 'tests/package/*.test.ts'
 
 console: build console/dist/console.html
 	@[ "$(SKIP_BROWSER)" = 1 ] || node tools/browser.ts >/dev/null || true
