@@ -141,6 +141,7 @@ test("the README and the docs have the figures of docs/benchmark.md", () => {
   const [, own, connection, , stream] = rows("Bridges", "Roomcast")[0]!;
   const [, , perEvent] = rows("Large rooms", "1000 sockets")[0]!;
   const [, small, large] = rows("Paced fan-out", "Roomcast");
+  const [, pusher] = rows("Pusher's clients", "Roomcast");
   const verifying = (key: string): string => tens(rows("The cost of a token", key)[0]![3]!);
   const figures: Record<string, string[]> = {
     "README.md": [
@@ -152,6 +153,7 @@ test("the README and the docs have the figures of docs/benchmark.md", () => {
     "docs/costs.md": [
       `about ${tens(connection! - own!)} µs to a connection`,
       `${tens(stream! - own!)} µs to a stream`,
+      `takes about ${tens(pusher![4]! - small![4]!)} µs`,
       `takes ${Math.round(perEvent!)} ms`,
     ],
     "docs/monitor.md": [`${Math.round(large!.at(-1)!)} to ${Math.round(small!.at(-1)!)} kB`],

@@ -114,19 +114,19 @@ export type ActionName = keyof typeof ACTIONS;
  */
 export const TIMES_MS = {
   /** CPU of the worker and the room together for a publish. Section "Publishing over HTTP". */
-  publish: 0.986,
+  publish: 1.158,
   /** CPU of the worker and the room together for a socket. Section "Join storm". */
-  socket: 0.645,
+  socket: 0.66,
   /** CPU to verify a token with HS256. Section "The cost of a token". */
-  token: 0.163,
+  token: 0.1,
   /** Time of a room to deliver an event to one of its sockets. Section "Large rooms". */
-  delivery: 0.0423,
+  delivery: 0.0475,
   /** Time of a room to deliver a signal to one of its sockets. Section "Large rooms". */
-  signal: 0.00894,
+  signal: 0.00929,
   /** CPU of the worker to forward a frame to a connection. Section "Bridges". */
-  connectionFrame: 0.063,
+  connectionFrame: 0.0656,
   /** CPU of the worker to forward a frame to a stream. Section "Bridges". */
-  streamFrame: 0.121,
+  streamFrame: 0.1556,
 };
 
 /** Constants of `src/limits.rs`, by their names there. `tools/cost.test.ts` compares them. */
