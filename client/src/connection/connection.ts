@@ -34,6 +34,10 @@ export interface Connection extends Lifecycle {
   /** `true` if no frame was received since the last ping was sent. */
   readonly unanswered: boolean;
   /**
+   * `true` in the phase `opening` if a pong was received, so that the server may wait for a token.
+   */
+  readonly mayLackToken: boolean;
+  /**
    * `true` if a token was rejected, and a new token was requested. A rejection of the new token is
    * final.
    */
@@ -70,6 +74,8 @@ type Step = readonly [after: Connection, effect?: Effect | undefined];
  * unnecessary reconnect loses no event.
  */
 const PROBE_MS = 2_000;
+/** Longest time between a pong and the `welcome` of a room that waits for no token. */
+const WELCOME_MS = 1_000;
 /**
  * Shortest time between two renewals of the token. It limits the number of renewals if this
  * client's clock is wrong. If the token expires before its renewal, the server still accepts it,
@@ -88,6 +94,7 @@ export function newConnection(backoff: Backoff, seed: number): Connection {
     renewAt: NEVER,
     pingMs: 0,
     unanswered: false,
+    mayLackToken: false,
     refused: false,
     isMultiplexed: false,
   };
@@ -168,6 +175,7 @@ function dial(connection: Connection, now: number): Step {
       dueAt: now + OPEN_MS,
       renewAt: newToken ? nextRenewAt : connection.renewAt,
       unanswered: false,
+      mayLackToken: false,
     },
     { type: "dial", newToken },
   ];
@@ -179,11 +187,11 @@ function onFrame(connection: Connection, frame: Frame, now: number, wallNow: num
   if (phase === "opening" && (frame.type === "welcome" || frame.type === "connected")) {
     return open(connection, frame, now, wallNow);
   }
-  // A client with a token, or in a public room, receives `welcome` or `connected` first. A pong
-  // before these frames means that the server waits for a token. This client has no token to send:
-  // it relies on a cookie, which is missing.
+  // This client has no token to send: it relies on a cookie, or on a public room. The runtime may
+  // answer the ping just before the room sends `welcome`. If `welcome` does not follow, the server
+  // waits for a token.
   if (phase === "opening" && frame.type === "pong") {
-    return end(connection, "unauthorized", "unauthorized");
+    return [{ ...connection, mayLackToken: true, dueAt: now + WELCOME_MS }];
   }
   const alive = connection.unanswered ? answered(connection, now) : connection;
   if (frame.type === "welcome" && alive.refused) return [{ ...alive, refused: false }];
@@ -287,7 +295,11 @@ function tick(connection: Connection, now: number): Step {
 
 function onDeadline(connection: Connection, now: number): Step {
   const { phase, pingMs, dueAt } = connection;
-  if (phase === "opening") return retry(connection, "timeout", now);
+  if (phase === "opening") {
+    return connection.mayLackToken
+      ? end(connection, "unauthorized", "unauthorized")
+      : retry(connection, "timeout", now);
+  }
   if (phase === "waiting") return dial(connection, now);
   if (connection.unanswered) return dial({ ...connection, reason: "offline" }, now);
   // If the timer fires more than a period late, the page was suspended, and the socket may have

@@ -446,11 +446,20 @@ describe("tokens", () => {
     );
   });
 
-  it("are missing if the server waits for a token and the client has none: unauthorized immediately", () => {
-    const scenario = new Scenario().dispatch("use", pong);
+  it("are missing if the server waits for a token and the client has none: unauthorized", () => {
+    const scenario = new Scenario().dispatch("use", pong).wait(999);
+    assert.equal(scenario.connection.status, "connecting");
+    scenario.wait(1);
     assert.equal(scenario.connection.status, "unauthorized");
     assert.deepEqual(scenario.done, ["dial", "close"]);
     assert.deepEqual(scenario.dispatch("connect").done, ["dial with a new token"]);
+  });
+
+  it("are not missing if a room's `welcome` follows the pong", () => {
+    const scenario = new Scenario().dispatch("use", pong).wait(900).opened().live(2_000);
+    assert.equal(scenario.connection.status, "connected");
+    scenario.dispatch(closed(1006)).wait(scenario.connection.dueAt - scenario.now);
+    assert.equal(scenario.connection.phase, "opening", "an earlier pong does not count");
   });
 
   it("are renewed for a reconnect if the old token is about to expire", () => {
