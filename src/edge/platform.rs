@@ -113,8 +113,8 @@ extern "C" {
     #[wasm_bindgen(js_name = sendReports)]
     pub fn send_reports(env: &Env, shard: u32, reports: &Array) -> Promise;
 
-    /// Sends a webhook. Each header is a line. The promise resolves to the reason why the receiver did not
-    /// accept it, or to `undefined`, and never rejects.
+    /// Sends a webhook. Each header is a line. The promise resolves to the reason
+    /// why the receiver did not accept it, or to `undefined`, and never rejects.
     #[wasm_bindgen(js_name = sendWebhook)]
     pub fn send_webhook(url: &str, headers: Vec<String>, body: &str, timeout_ms: f64) -> Promise;
 

@@ -108,14 +108,15 @@ impl RoomStubs {
     ) -> std::result::Result<Vec<String>, Refusal> {
         let sent_at = platform::now();
         let addresses = rooms.iter().map(|room| self.settings.address(room).into_owned()).collect();
-        let bytes_sent = bodies.iter().map(String::len).sum();
+        let sizes: Vec<usize> = bodies.iter().map(String::len).collect();
         let calling = platform::call_rooms(&self.env, addresses, calls, bodies, self.reports);
         let failed = |cause: JsValue| platform_error(cause.into());
         let answers: Array = JsFuture::from(calling).await.map_err(failed)?.unchecked_into();
         let mut received = Vec::new();
-        for answer in answers.iter() {
+        for (index, answer) in answers.iter().enumerate() {
             let answer: RoomAnswer = answer.unchecked_into();
-            self.count_answer(kind, &answer, sent_at, bytes_sent);
+            let bytes = sizes.get(index).copied().unwrap_or_default();
+            self.count_answer(kind, &answer, sent_at, bytes);
             let body = answer.body().unwrap_or_default();
             if answer.status() >= 300 {
                 return Err(read_error(&body)

@@ -6,7 +6,10 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { after, afterEach, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pythonPath, requirePhp, skipPhp, skipPython } from "../../tools/languages.ts";
+import { claims, sign } from "../edge/jwt.ts";
+import { SECRET } from "../edge/runtime.ts";
 import { App } from "./app.ts";
 import { InNode } from "./platforms.ts";
 
@@ -77,4 +80,20 @@ test("a PHP program without the SDK triggers an event", { skip: skipPhp }, async
   await ann.join("private-orders");
   await run("php", join(import.meta.dirname, "../../examples/php/trigger.php"));
   assert.deepEqual(await ann.next("private-orders"), ["shipped", { id: 7 }]);
+});
+
+test("the metrics count the bytes that each room receives once", async (t) => {
+  const own = await App.start();
+  t.after(() => own.stop());
+  const data = "x".repeat(10_000);
+  await own.sdk.trigger(["a", "b", "c"], "n", data);
+  const authorization = `Bearer ${sign(claims("ops", ["admin"]), SECRET)}`;
+  const metric = async (series: string): Promise<number> => {
+    const answer = await fetch(`${own.runtime.url}/metrics`, { headers: { authorization } });
+    const lines = (await answer.text()).split("\n");
+    return Number(lines.find((line) => line.startsWith(`${series} `))?.split(" ")[1]);
+  };
+  while ((await metric('roomcast_messages_received_total{kind="publish"}')) !== 3) await sleep(100);
+  const body = JSON.stringify({ events: [{ name: "n", data }] });
+  assert.equal(await metric("roomcast_bytes_received_total"), 3 * body.length);
 });
