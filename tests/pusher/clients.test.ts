@@ -1,8 +1,8 @@
 /** Runs pusher-js, unchanged, in Node and in Chromium. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { App } from "./app.ts";
-import { InChromium, InNode, needsBrowser, type Platform } from "./platforms.ts";
+import { describePlatforms, InChromium, type Platform } from "./platforms.ts";
 
 const SUCCEEDED = "pusher:subscription_succeeded";
 const ADDED = "pusher:member_added";
@@ -31,14 +31,9 @@ const info = (user: string) => ({ name: `the ${user}` });
 const chromium = new InChromium();
 after(() => chromium.stop());
 
-for (const [name, platform, options] of [
-  ["Node", new InNode(), {}],
-  ["Chromium", chromium, needsBrowser],
-] as const)
-  describe(`pusher-js in ${name}`, options, () => testsOn(platform));
+describePlatforms(chromium, testsOn);
 
 function testsOn(platform: Platform): void {
-  afterEach(() => platform.closeClients());
   const open: typeof platform.open = (...args) => platform.open(...args);
 
   for (const kind of ["", "private-", "private-encrypted-"])

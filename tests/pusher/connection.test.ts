@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, describe, test, type TestContext } from "node:test";
 import { App } from "./app.ts";
-import { InChromium, InNode, needsBrowser, type Platform } from "./platforms.ts";
+import { describePlatforms, InChromium, needsBrowser, type Platform } from "./platforms.ts";
 
 const SUCCEEDED = ["pusher:subscription_succeeded", {}];
 const ADDED = ["pusher:member_added", { id: "ben", info: { name: "the ben" } }];
@@ -17,14 +17,7 @@ async function start(t: TestContext, fields?: object): Promise<App> {
 const chromium = new InChromium();
 after(() => chromium.stop());
 
-for (const [name, platform, options] of [
-  ["Node", new InNode(), {}],
-  ["Chromium", chromium, needsBrowser],
-] as const)
-  describe(`pusher-js in ${name}`, options, () => {
-    afterEach(() => platform.closeClients());
-    testsOn(platform);
-  });
+describePlatforms(chromium, testsOn);
 
 function testsOn(platform: Platform): void {
   test("connects again after the server restarts, and subscribes again", async (t) => {

@@ -1,4 +1,5 @@
 /** The platforms on which a test runs pusher-js. */
+import { afterEach, describe } from "node:test";
 import { chromium, type Browser, type Page } from "playwright-core";
 import Pusher from "pusher-js";
 import type { Options } from "pusher-js";
@@ -93,6 +94,21 @@ export class InChromium implements Platform {
   async stop(): Promise<void> {
     await (await this.#browser)?.close();
   }
+}
+
+/** Adds the tests for each platform. Closes the clients after each test. */
+export function describePlatforms(
+  chromium: InChromium,
+  testsOn: (platform: Platform) => void,
+): void {
+  for (const [name, platform, options] of [
+    ["Node", new InNode(), {}],
+    ["Chromium", chromium, needsBrowser],
+  ] as const)
+    describe(`pusher-js in ${name}`, options, () => {
+      afterEach(() => platform.closeClients());
+      testsOn(platform);
+    });
 }
 
 async function startIn(tab: Page, options: Options): Promise<void> {
