@@ -25,6 +25,13 @@ pub enum Access {
     User,
 }
 
+impl Access {
+    /// Returns whether a subscription needs a signature.
+    pub fn needs_auth(self) -> bool {
+        matches!(self, Self::Private | Self::Presence)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Channel {
     pub name: String,

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use form_urlencoded::parse;
+use litemap::LiteMap;
 use md5::{Digest, Md5};
 use percent_encoding::percent_decode_str;
 use serde_json::value::RawValue;
@@ -32,7 +33,7 @@ pub struct Signed<'a> {
 
 /// The parameters of a request, sorted by their names.
 #[derive(Debug)]
-pub struct Parameters<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub struct Parameters<'a>(LiteMap<Cow<'a, str>, Cow<'a, str>>);
 
 /// Maximum number of parameters. No library sends more than ten.
 const MAX_PARAMETERS: usize = 30;
@@ -71,7 +72,7 @@ impl App {
         check_body(&parameters, body)?;
         let signature = required("auth_signature")?;
         let mut in_query = String::new();
-        for (key, value) in parameters.0.iter().filter(|(key, _)| key != "auth_signature") {
+        for (key, value) in parameters.0.iter().filter(|(key, _)| *key != "auth_signature") {
             let separator = if in_query.is_empty() { "" } else { "&" };
             in_query.push_str(&format!("{separator}{key}={value}"));
         }
@@ -119,22 +120,20 @@ impl<'a> Parameters<'a> {
     /// Parses a query. Fails if a parameter is there twice, since readers disagree
     /// on which of them counts.
     fn parse(query: &'a str) -> Result<Self, Refusal> {
-        let mut sorted: Vec<(Cow<str>, Cow<str>)> = Vec::new();
+        let mut parameters = LiteMap::new();
         for (name, value) in parse(query.as_bytes()) {
-            match sorted.binary_search_by(|(other, _)| other.cmp(&name)) {
-                Ok(_) => return Err(unauthorized("a parameter is there twice")),
-                Err(_) if sorted.len() >= MAX_PARAMETERS => {
-                    return Err(unauthorized("there are too many parameters"));
-                }
-                Err(index) => sorted.insert(index, (name, value)),
+            if parameters.insert(name, value).is_some() {
+                return Err(unauthorized("a parameter is there twice"));
+            }
+            if parameters.len() > MAX_PARAMETERS {
+                return Err(unauthorized("there are too many parameters"));
             }
         }
-        Ok(Self(sorted))
+        Ok(Self(parameters))
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        let mut named = self.0.iter().filter(|(key, _)| key == name);
-        named.next().map(|(_, value)| value.as_ref())
+        self.0.get(name).map(Cow::as_ref)
     }
 
     /// Returns the attributes that `info` requests. Fails with `bad_request` for an

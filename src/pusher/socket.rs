@@ -11,7 +11,7 @@ use std::rc::Rc;
 use litemap::LiteMap;
 
 use super::app::App;
-use super::channel::{Access, Channel};
+use super::channel::Channel;
 use crate::close_reason::CloseReason;
 use crate::code::{Code, Refusal};
 use crate::connection::{
@@ -392,12 +392,5 @@ impl PusherSocket {
         };
         let status = refusal.code.http_status().unwrap_or(403);
         self.send(frame::subscription_error(channel, kind, status, &refusal.message));
-    }
-}
-
-impl Access {
-    /// Returns whether a subscription needs a signature.
-    fn needs_auth(self) -> bool {
-        matches!(self, Self::Private | Self::Presence)
     }
 }

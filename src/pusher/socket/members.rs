@@ -2,6 +2,8 @@
 //! several sessions is one member, which is added with the first and removed
 //! after the last.
 
+use litemap::LiteMap;
+
 use crate::protocol::User;
 use crate::pusher::room_frame::{Listed, MembersChanged};
 
@@ -12,9 +14,9 @@ pub(super) enum Change {
     Removed(User),
 }
 
-/// The users, sorted, with their numbers of sessions.
+/// The users, with their numbers of sessions.
 #[derive(Debug, Default)]
-pub(super) struct Users(Vec<(User, usize)>);
+pub(super) struct Users(LiteMap<User, usize>);
 
 impl Users {
     /// Replaces the users by a complete list, and returns the changes.
@@ -23,10 +25,10 @@ impl Users {
         for Listed { user, sessions, .. } in list {
             self.count(user, *sessions);
         }
-        let removed = before.0.iter().filter(|(user, _)| self.find(user).is_err());
-        let mut changes: Vec<_> = removed.map(|(user, _)| Change::Removed(user.clone())).collect();
+        let removed = before.0.keys().filter(|user| !self.0.contains_key(*user));
+        let mut changes: Vec<_> = removed.cloned().map(Change::Removed).collect();
         for Listed { user, info, .. } in list {
-            if before.find(user).is_err() {
+            if !before.0.contains_key(user) {
                 changes.push(Change::Added { user: user.clone(), info: info.clone() });
             }
         }
@@ -53,34 +55,20 @@ impl Users {
 
     /// Adds sessions of a user. Returns whether the user is new.
     fn count(&mut self, user: &User, sessions: usize) -> bool {
-        match self.find(user) {
-            Ok(index) => {
-                if let Some((_, count)) = self.0.get_mut(index) {
-                    *count = count.saturating_add(sessions);
-                }
+        match self.0.get_mut(user) {
+            Some(count) => {
+                *count = count.saturating_add(sessions);
                 false
             }
-            Err(index) => {
-                self.0.insert(index, (user.clone(), sessions));
-                true
-            }
+            None => self.0.insert(user.clone(), sessions).is_none(),
         }
     }
 
     /// Removes a session of a user. Returns whether it was the last.
     fn uncount(&mut self, user: &User) -> bool {
-        let Ok(index) = self.find(user) else { return false };
-        let Some((_, count)) = self.0.get_mut(index) else { return false };
+        let Some(count) = self.0.get_mut(user) else { return false };
         *count = count.saturating_sub(1);
-        let is_last = *count == 0;
-        if is_last {
-            self.0.remove(index);
-        }
-        is_last
-    }
-
-    fn find(&self, user: &User) -> Result<usize, usize> {
-        self.0.binary_search_by(|(known, _)| known.cmp(user))
+        *count == 0 && self.0.remove(user).is_some()
     }
 }
 
